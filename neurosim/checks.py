@@ -35,6 +35,10 @@ class DivergenceError(NeurosimError, ArithmeticError):
     """A simulation produced NaN or infinity and was stopped."""
 
 
+class Interrupted(NeurosimError):
+    """A run was stopped by the user after saving a checkpoint; the text says how to resume it."""
+
+
 def require(condition: bool, field: str, rule: str, value: Any, remedy: str = "") -> None:
     """Raise `SettingError` in the project's wording unless ``condition`` holds.
 
