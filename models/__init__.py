@@ -1,0 +1,1 @@
+"""Functions that build networks and their settings, one file per published architecture."""

@@ -1,0 +1,1 @@
+"""Experiments that can be run, one file each: settings, order of actions, what to record."""
