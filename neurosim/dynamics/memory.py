@@ -1,0 +1,162 @@
+"""A trace that keeps the last large deviation from background, through gaps of any length."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from neurosim.checks import require
+from neurosim.dynamics.base import Dynamics, State, require_positive, require_relaxable
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryTrace(Dynamics):
+    r"""Nonlinear memory of a deviation d = activity - background.
+
+    ``tau dw/dt = x**3 - tanh(|x|**3) w - leak w``, with ``x = scale d``.
+
+    While d is constant the equation is linear, with rate ``lambda = tanh(|x|**3) + leak``:
+    ``w(t) = w(0) e + x**3 (1 - e) / lambda``, ``e = exp(-lambda t / tau)``. This is used at any
+    step length; for lambda -> 0 the second factor tends to t / tau. At background (d = 0) only the
+    leak acts, and with ``leak = 0`` the memory is kept bit for bit.
+
+    The remembered deviation is ``cbrt(w) / scale`` (`recall`). State: ``memory`` (w).
+
+    Parameters
+    ----------
+    leak : float
+        Forgetting rate c in units of 1 / tau, not negative.
+    tau : float
+        Time constant, seconds. The source has time without units, that is tau = 1.
+    scale : float
+        Sensitivity s, one over the unit of the activity. The source has s = 1.
+
+    Raises
+    ------
+    SettingError
+        If ``tau`` or ``scale`` is not a finite positive number, or ``leak`` is negative.
+
+    Notes
+    -----
+    The memory overwrites, as intended, if ``|x| >> 1`` *and* the presentation lasts several
+    tau / lambda. Both are needed, and neither is guaranteed by the equation:
+
+    * Small deviations shown long end near +-1 / scale whatever their size, because
+      x**3 / tanh(|x|**3) tends to the sign of x.
+    * Small deviations shown briefly hardly erase: x**3 t / tau is *added* to the old memory.
+    * Moderate ones are overestimated: |x| = 1 is recalled as 1.095.
+
+    Choose ``scale`` so that typical deviations are 1.5 or more: |x| >= 1.5 is recalled to 0.1 %.
+
+    Source: Pogodin & Latham 2020, section 3.3, eqs. 15 and 16; tau and scale are additions that
+    give the equation units.
+
+    Examples
+    --------
+    What is recalled after 2 had been remembered, and then ``deviation`` was shown:
+
+    >>> def remembered(deviation, duration):
+    ...     trace = MemoryTrace(tau=0.01)
+    ...     old = {"memory": np.array([8.0])}
+    ...     new = trace.relax(old, np.array([deviation]), duration)
+    ...     return f"{trace.recall(new)[0]:.3f}"
+    >>> remembered(-3.0, 0.2)  # large and long: overwritten
+    '-3.000'
+    >>> remembered(-3.0, 0.01)  # large but only tau: the old value still shows
+    '-2.417'
+    >>> remembered(0.3, 10.0)  # small and long: a sign, not a size
+    '1.000'
+    >>> remembered(0.3, 0.2)  # small and brief: mostly the old memory
+    '1.719'
+    """
+
+    leak: float = 0.0
+    tau: float = 0.01
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        require_positive("MemoryTrace.tau", self.tau)
+        require_positive("MemoryTrace.scale", self.scale)
+        require(
+            math.isfinite(self.leak) and self.leak >= 0,
+            "MemoryTrace.leak",
+            "be a finite number, not below 0",
+            self.leak,
+        )
+
+    def init(self, shape: tuple[int, ...], dtype: npt.DTypeLike = np.float64) -> State:
+        """Nothing remembered; see `Dynamics.init`."""
+        return {"memory": np.zeros(shape, dtype)}
+
+    def relax(self, state: State, target: np.ndarray, duration: float) -> State:
+        """Exact; ``target`` is the deviation from background. See `Dynamics.relax`."""
+        memory = state["memory"]
+        require_relaxable(self, memory, target, duration)
+        cubed = (self.scale * target) ** 3
+        rate = np.tanh(np.abs(cubed)) + self.leak
+        time = duration / self.tau
+        # (1 - exp(-rate time)) / rate, whose limit at rate = 0 is time
+        growth = np.full_like(rate, time)
+        np.divide(-np.expm1(-rate * time), rate, out=growth, where=rate > 0)
+        relaxed = memory * np.exp(-rate * time) + cubed * growth
+        return {"memory": relaxed.astype(memory.dtype, copy=False)}
+
+    def recall(self, state: State) -> np.ndarray:
+        """The remembered deviation from background.
+
+        Parameters
+        ----------
+        state : dict of str to ndarray
+            As returned by `init` or `relax`.
+
+        Returns
+        -------
+        ndarray, (..., n_neurons)
+            Real cube root of the memory over ``scale``; units of the activity.
+        """
+        recalled: np.ndarray = np.cbrt(state["memory"]) / self.scale
+        return recalled
+
+    @classmethod
+    def example(cls) -> Self:
+        """A memory that forgets a little."""
+        return cls(leak=0.01, tau=0.01, scale=2.0)
+
+
+@njit(cache=True, nogil=True)
+def relax_memory(memory, deviation, duration, leak):  # type: ignore[no-untyped-def]
+    """`MemoryTrace.relax` of one neuron, for fused loops.
+
+    Parameters
+    ----------
+    memory : float
+        w.
+    deviation : float
+        Scaled deviation x = scale d.
+    duration : float
+        In units of tau.
+    leak : float
+        Forgetting rate in units of 1 / tau.
+
+    Returns
+    -------
+    float
+        w after the duration.
+    """
+    cubed = deviation * deviation * deviation
+    rate = math.tanh(abs(cubed)) + leak
+    if rate == 0.0:
+        return memory + cubed * duration
+    change = -math.expm1(-rate * duration)
+    return memory * (1.0 - change) + cubed * (change / rate)
+
+
+@njit(cache=True, nogil=True)
+def recall_memory(memory):  # type: ignore[no-untyped-def]
+    """Real cube root of one memory: the scaled deviation it stands for."""
+    return np.cbrt(memory)
