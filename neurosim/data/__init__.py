@@ -1,0 +1,59 @@
+"""Data sets by name; adding one is adding a file to this folder."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+
+from neurosim.checks import require_one_of
+from neurosim.data.base import Dataset, Source
+from neurosim.data.synthetic import Clusters
+
+__all__ = ["Clusters", "Dataset", "Source", "available", "load"]
+
+
+@functools.cache
+def available() -> tuple[Source, ...]:
+    """Return the sources of all known data sets, by name; ``source.present()`` tells if local."""
+    modules = [
+        importlib.import_module(f"{__name__}.{module.name}")
+        for module in pkgutil.iter_modules(__path__)
+    ]
+    sources: list[Source] = [
+        source for module in modules for source in getattr(module, "SOURCES", ())
+    ]
+    return tuple(sorted(sources, key=lambda source: source.name))
+
+
+def load(name: str, *, normalize: bool = True) -> Dataset:
+    """Load a data set, downloading it the first time where it has to be.
+
+    Parameters
+    ----------
+    name : str
+        One of the names in `available`.
+    normalize : bool
+        Whether the grey values of images run from -1 to 1, as in ``(x - 0.5) / 0.5``, rather than
+        from 0 to 1. Sets that are not images are not changed by it.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    SettingError
+        If the name is not known; lists those that are.
+    DataError
+        If a file is missing, damaged or cannot be downloaded; says which and what to do.
+
+    Examples
+    --------
+    >>> digits = load("digits")
+    >>> digits.x_train.shape, digits.n_classes
+    ((1438, 64), 10)
+    """
+    sources = {source.name: source for source in available()}
+    require_one_of("load.name", name, sources)
+    return sources[name].load(normalize)

@@ -1,0 +1,101 @@
+"""Every named data set loads, and an unknown or incomplete one says so."""
+
+import gzip
+import os
+import struct
+
+import numpy as np
+import pytest
+
+from neurosim.checks import DataError, SettingError
+from neurosim.data import available, load, mnist
+
+
+def test_the_known_sets_are_described():
+    names = [source.name for source in available()]
+    assert names == ["clusters", "digits", "fashion-mnist", "kmnist", "mnist"]
+    assert all(source.description for source in available())
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(SettingError, match=r"one of clusters, digits, .*, mnist; got 'minst'"):
+        load("minst")
+
+
+def test_digits_are_split_by_class_in_a_fixed_way():
+    digits = load("digits")
+    assert digits.x_train.shape == (1438, 64)
+    assert digits.x_test.shape == (359, 64)
+    assert np.bincount(digits.y_test).min() >= 35
+    assert (digits.x_train.min(), digits.x_train.max()) == (-1, 1)
+    assert load("digits").digest == digits.digest
+
+
+def test_normalization_can_be_left_out():
+    plain, normalized = load("digits", normalize=False), load("digits")
+    assert (plain.x_train.min(), plain.x_train.max()) == (0, 1)
+    np.testing.assert_allclose((plain.x_test - 0.5) / 0.5, normalized.x_test, rtol=1e-6)
+
+
+@pytest.fixture
+def tiny_mnist(tmp_path, monkeypatch):
+    """Three training and two test images in MNIST's files; checksums are not looked at."""
+    monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
+    monkeypatch.setattr(mnist, "fetch", mnist.location)
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    for part, count in (("train", 3), ("t10k", 2)):
+        images = np.full((count, 28, 28), 255, dtype=np.uint8)
+        contents = {
+            f"{part}-images-idx3-ubyte.gz": struct.pack(">4I", 2051, *images.shape) + images.data,
+            f"{part}-labels-idx1-ubyte.gz": struct.pack(">2I", 2049, count) + bytes(range(count)),
+        }
+        for name, content in contents.items():
+            (folder / name).write_bytes(gzip.compress(content))
+    return folder
+
+
+def test_mnist_files_become_a_data_set(tiny_mnist):
+    data = load("mnist")
+    assert data.x_train.shape == (3, 784)
+    assert data.shape == (28, 28)
+    assert data.y_train.tolist() == [0, 1, 2]
+    assert data.y_test.tolist() == [0, 1]
+    assert (data.x_test == 1).all()
+
+
+def test_labels_that_do_not_match_the_images_are_refused(tiny_mnist):
+    labels = tiny_mnist / "t10k-labels-idx1-ubyte.gz"
+    labels.write_bytes((tiny_mnist / "train-labels-idx1-ubyte.gz").read_bytes())
+    with pytest.raises(SettingError, match=r"y_test must hold 2 labels; got 3"):
+        load("mnist")
+
+
+def test_a_missing_training_part_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"kmnist/train-images-idx3-ubyte\.gz must exist"):
+        load("kmnist")
+
+
+def test_presence_means_every_file(tiny_mnist):
+    sources = {source.name: source for source in available()}
+    assert sources["mnist"].present()
+    assert not sources["fashion-mnist"].present()
+    next(tiny_mnist.iterdir()).unlink()
+    assert not sources["mnist"].present()
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not os.environ.get("NEUROSIM_DATA"), reason="NEUROSIM_DATA is not set")
+def test_mnist_is_the_published_one():
+    data = load("mnist", normalize=False)
+    assert data.x_train.shape == (60000, 784)
+    assert data.x_test.shape == (10000, 784)
+    assert np.bincount(data.y_train).tolist() == [
+        *(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+    ]
+    assert np.bincount(data.y_test).tolist() == [
+        *(980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
+    ]
+    assert data.x_train.mean(dtype=np.float64) == pytest.approx(0.1307, abs=5e-5)
+    assert data.x_train.std(dtype=np.float64) == pytest.approx(0.3081, abs=5e-5)
