@@ -17,7 +17,7 @@ MAX_LINES = 300
 TIERS = [
     {"checks"},
     {"backend"},
-    {"seeds", "units"},
+    {"seeds", "units", "progress"},
     {"ops"},
     {"layers", "dynamics"},
     {"network"},
