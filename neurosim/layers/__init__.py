@@ -1,0 +1,6 @@
+"""Layers: weights (`drive`) and response (`respond`); no objective, optimizer, rule or clock."""
+
+from neurosim.layers.base import Activity, Layer
+from neurosim.layers.dense import Dense
+
+__all__ = ["Activity", "Dense", "Layer"]

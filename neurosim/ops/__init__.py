@@ -1,0 +1,1 @@
+"""Numerical primitives: equation, NumPy reference, fused variant; one file a family."""

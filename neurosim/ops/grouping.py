@@ -1,0 +1,134 @@
+"""Neuron groups: smoothed variance u, group signal v, divisive normalization r.
+
+    zc = z - mean of its group           u = (sum over group zc^2 + delta) / g
+    r  = zc / u^p                        v = u^q - mean over groups of u^q
+
+    z: rate, g: neurons a group, q: exponent of the group signal, p: exponent of the normalization.
+
+Groups are contiguous blocks of neurons.
+
+Source: Pogodin & Latham 2020, eqs. 17, 18, 21 (delta is divided by g, as in eq. 17).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numba as nb
+import numpy as np
+
+from neurosim.checks import require
+
+
+class Groups(NamedTuple):
+    """What the groups of a layer compute from its rates.
+
+    variance : (..., n_groups), u.
+    signal : (..., n_groups), v.
+    normalized : (..., n), zc / u^p.
+    """
+
+    variance: np.ndarray
+    signal: np.ndarray
+    normalized: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouping:
+    """Contiguous groups of neurons with divisive normalization.
+
+    Parameters
+    ----------
+    groups : int
+        Number of groups; must divide the number of neurons.
+    p : float
+        Exponent of the normalization, in [0, 1). 0.2 with divisive normalization; 0.5 is the
+        published choice when the output is left unnormalized.
+    delta : float
+        Positive offset of the variance.
+    divisive : bool
+        Whether the layer passes on r (true) or z (false).
+
+    Notes
+    -----
+    The group signal uses q = 1 - p, so that dv/dz = 2 (1 - p) / g * r within the group and the
+    plasticity rule stays Hebbian.
+
+    Source
+    ------
+    Pogodin & Latham 2020, section 3.4 and appendix D.4.
+    """
+
+    groups: int = 32
+    p: float = 0.2
+    delta: float = 1.0
+    divisive: bool = True
+
+    def __post_init__(self) -> None:
+        require(self.groups >= 1, "Grouping.groups", "be at least 1", self.groups)
+        require(0 <= self.p < 1, "Grouping.p", "be in [0, 1)", self.p)
+        require(self.delta > 0, "Grouping.delta", "be positive", self.delta)
+
+    def size(self, n: int) -> int:
+        """Neurons a group in a layer of ``n``; an error if the groups do not fit."""
+        require(
+            n % self.groups == 0 and n > self.groups,
+            "Grouping.groups",
+            f"divide the layer's {n} neurons into groups of at least two",
+            self.groups,
+            f"Choose a divisor of {n}.",
+        )
+        return n // self.groups
+
+    def slope(self, n: int) -> float:
+        """2 (1 - p) / g, the factor between r and dv/dz."""
+        return 2 * (1 - self.p) / self.size(n)
+
+    def evaluate(self, rate: np.ndarray) -> Groups:
+        """Group variance, group signal and normalized rates of ``rate`` (..., n)."""
+        size = self.size(rate.shape[-1])
+        z = rate.reshape(*rate.shape[:-1], self.groups, size)
+        centred = z - z.mean(axis=-1, keepdims=True)
+        variance = ((centred**2).sum(axis=-1) + self.delta) / size
+        power = variance ** (1 - self.p)
+        signal = power - power.mean(axis=-1, keepdims=True)
+        normalized = (centred / variance[..., None] ** self.p).reshape(rate.shape)
+        return Groups(variance, signal, normalized)
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp"})
+def groups_row(
+    p: float, delta: float, rate: np.ndarray, variance: np.ndarray, signal: np.ndarray,
+    normalized: np.ndarray,
+) -> None:  # fmt: skip
+    """Fused variant of `Grouping.evaluate` for one vector of rates."""
+    groups = signal.size
+    size = rate.size // groups
+    kind = rate.dtype.type
+    inverse = kind(1.0 / size)
+    mean_power = 0.0
+    for g in range(groups):
+        z = rate[g * size : (g + 1) * size]
+        r = normalized[g * size : (g + 1) * size]
+        total = kind(0)
+        for n in range(size):
+            total += z[n]
+        mean = total * inverse
+        squares = kind(0)
+        for n in range(size):
+            zc = z[n] - mean
+            r[n] = zc
+            squares += zc * zc
+        u = (squares + kind(delta)) * inverse
+        divisor = np.exp(p * np.log(float(u)))
+        power = float(u) / divisor
+        scale = kind(1.0 / divisor)
+        for n in range(size):
+            r[n] *= scale
+        variance[g] = u
+        signal[g] = power
+        mean_power += power
+    mean_power /= groups
+    for g in range(groups):
+        signal[g] = signal[g] - kind(mean_power)

@@ -1,0 +1,1 @@
+"""The streaming simulator: presentations in, three-factor learning, synaptic traces out."""

@@ -1,0 +1,153 @@
+"""What a chunk of presentations looks like to a layer: geometry, teaching signal, rates."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neurosim.checks import require
+from neurosim.streaming.presentations import UNLABELLED, Presentations
+from neurosim.streaming.timeline import Geometry, Timeline
+
+
+class Plan(NamedTuple):
+    """T presentations ahead, with U distinct geometries; see `Geometry` for the matrices.
+
+    filter, weight, mean_keep, mean_filter, trace_weight, step : leading axis U, float64.
+    index : (T,) which geometry each presentation has.
+    teaching : (T, I) label similarity k_y with the partner of each instant.
+    gate : (T, I) 1 where there is a teaching signal, else 0.
+    eta : (T,) learning rate.
+    at_rest : (P,) which traces belong to the gap.
+    """
+
+    filter: np.ndarray
+    weight: np.ndarray
+    mean_keep: np.ndarray
+    mean_filter: np.ndarray
+    trace_weight: np.ndarray
+    step: np.ndarray
+    index: np.ndarray
+    teaching: np.ndarray
+    gate: np.ndarray
+    eta: np.ndarray
+    at_rest: np.ndarray
+
+    def part(self, start: int, stop: int) -> Plan:
+        """The plan of some of its presentations."""
+        cut = slice(start, stop)
+        return self._replace(
+            index=self.index[cut],
+            teaching=self.teaching[cut],
+            gate=self.gate[cut],
+            eta=self.eta[cut],
+        )
+
+
+class Planner:
+    """Turns presentations into plans, and remembers what came before.
+
+    Parameters
+    ----------
+    timeline : Timeline
+    beta : float
+        `ThirdFactorCircuit.beta`.
+    n_classes : int
+        Number of classes of the labels; at least two.
+    """
+
+    def __init__(self, timeline: Timeline, beta: float, n_classes: int) -> None:
+        require(n_classes >= 2, "Planner.n_classes", "be at least 2", n_classes)
+        self._timeline, self._beta, self._n_classes = timeline, beta, n_classes
+        self._geometries: dict[bytes, Geometry] = {}
+
+    def start(self) -> dict[str, np.ndarray]:
+        """State before the first presentation: no labels, and rest for as long as it takes."""
+        before = self._timeline.n_window - 1
+        reach = np.zeros(before)
+        return {
+            "labels": np.full(before, UNLABELLED, np.int64),
+            "durations": reach,
+            "gaps": reach.copy(),
+        }
+
+    def plan(
+        self, state: dict[str, np.ndarray], shown: Presentations, eta: np.ndarray
+    ) -> tuple[Plan, dict[str, np.ndarray]]:
+        """Plan of some presentations, and the state after them.
+
+        Parameters
+        ----------
+        state : dict
+            As returned by `start` or the previous call.
+        shown : Presentations
+            T of them.
+        eta : ndarray, shape (T,)
+            Learning rates.
+        """
+        inside = (shown.labels >= UNLABELLED) & (shown.labels < self._n_classes)
+        wrong = shown.labels[~inside][:1]
+        require(bool(inside.all()), "Presentation.label", f"be in [0, {self._n_classes})", wrong)
+        shortest = float(shown.durations.min())
+        require(shortest > 0, "Presentation.duration", "be positive (seconds)", shortest)
+        n = self._timeline.n_window
+        labels = np.concatenate([state["labels"], shown.labels])
+        durations = np.concatenate([state["durations"], shown.durations])
+        gaps = np.concatenate([state["gaps"], shown.gaps])
+        matrices, index = self._matrices(durations, gaps)
+        teaching, gate = self._teaching(labels, matrices[0].weight.shape[0])
+        stacked = [np.stack(column).astype(np.float64) for column in zip(*matrices, strict=True)]
+        plan = Plan(
+            *stacked[:6],
+            index=index,
+            teaching=teaching,
+            gate=gate,
+            eta=eta.astype(np.float64),
+            at_rest=self._timeline.at_rest,
+        )
+        keep = slice(len(labels) - (n - 1), None)
+        after = {"labels": labels[keep], "durations": durations[keep], "gaps": gaps[keep]}
+        return plan, after
+
+    def _matrices(
+        self, durations: np.ndarray, gaps: np.ndarray
+    ) -> tuple[list[Geometry], np.ndarray]:
+        """Distinct geometries of a chunk, and which presentation has which."""
+        n = self._timeline.n_window
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.stack([durations, gaps], axis=1), n, axis=0
+        )
+        distinct, index = np.unique(windows.reshape(len(windows), -1), axis=0, return_inverse=True)
+        if len(self._geometries) > 512:
+            self._geometries.clear()
+        found = []
+        for row in distinct:
+            key = row.tobytes()
+            if key not in self._geometries:
+                seconds, rest = row.reshape(2, n)
+                self._geometries[key] = self._geometry(seconds, rest)
+            found.append(self._geometries[key])
+        return found, index.reshape(-1)
+
+    def _geometry(self, durations: np.ndarray, gaps: np.ndarray) -> Geometry:
+        """Geometry of one window; what was before the stream is as long as what is now."""
+        began = durations > 0
+        shown = np.where(began, durations, durations[-1])
+        rested = np.where(began, gaps, gaps[-1])
+        return self._timeline.geometry(shown, rested, self._beta)
+
+    def _teaching(self, labels: np.ndarray, n_instants: int) -> tuple[np.ndarray, np.ndarray]:
+        before = self._timeline.n_window - 1
+        partners = self._timeline.n_partners
+        n = len(labels) - before
+        now = labels[before:, None]
+        ago = np.arange(partners, 0, -1)
+        then = labels[before + np.arange(n)[:, None] - ago]
+        teaching = np.where(now == then, 1.0, -1.0 / (self._n_classes - 1))
+        gate = ((now != UNLABELLED) & (then != UNLABELLED)).astype(float)
+        shape = (n, n_instants)
+        return (
+            np.array(np.broadcast_to(teaching, shape)),
+            np.array(np.broadcast_to(gate, shape)),
+        )

@@ -1,0 +1,187 @@
+"""Presentations: what is shown, for how long, after which rest, and with which label."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from neurosim.checks import SettingError, require
+
+UNLABELLED = -1
+
+
+class Presentation(NamedTuple):
+    """One stimulus and its place in time.
+
+    stimulus : (n_inputs,) activity of the inputs.
+    label : class index, or -1: shown without a teaching signal.
+    duration : seconds shown.
+    gap : seconds of background activity before the onset.
+    """
+
+    stimulus: np.ndarray
+    label: int = UNLABELLED
+    duration: float = 0.2
+    gap: float = 0.0
+
+
+class Presentations(NamedTuple):
+    """Consecutive presentations as arrays: stimuli (T, n_inputs), the rest (T,)."""
+
+    stimuli: np.ndarray
+    labels: np.ndarray
+    durations: np.ndarray
+    gaps: np.ndarray
+
+
+class Stream(ABC):
+    """A source of presentations that can be asked for the next ones, and continued anywhere."""
+
+    @property
+    @abstractmethod
+    def length(self) -> int | None:
+        """Number of presentations; None if endless or unknown."""
+
+    @abstractmethod
+    def chunks(self, start: int, size: int) -> Iterator[Presentations]:
+        """Presentations from number ``start`` on, ``size`` at a time (the last may be shorter)."""
+
+
+class IterableStream(Stream):
+    """A stream from any iterable of `Presentation`, also an endless one.
+
+    Parameters
+    ----------
+    presentations : iterable of Presentation
+        To continue after an interruption it must yield the same presentations again; those already
+        shown are drawn and dropped.
+    length : int, optional
+        Show at most this many.
+    """
+
+    def __init__(self, presentations: Iterable[Presentation], length: int | None = None) -> None:
+        self._presentations = presentations
+        self._length = length
+
+    @property
+    def length(self) -> int | None:
+        """As given, or the length of a sequence."""
+        known = getattr(self._presentations, "__len__", None)
+        if self._length is None and known is not None:
+            return int(known())
+        return self._length
+
+    def chunks(self, start: int, size: int) -> Iterator[Presentations]:
+        """See `Stream.chunks`."""
+        source = islice(iter(self._presentations), start, self._length)
+        while batch := list(islice(source, size)):
+            yield gather(batch)
+
+
+def gather(batch: list[Presentation]) -> Presentations:
+    """Presentations as arrays; an error if their stimuli differ in shape."""
+    shapes = {np.shape(p.stimulus) for p in batch}
+    if len(shapes) != 1 or len(next(iter(shapes))) != 1:
+        raise SettingError(
+            f"Presentation.stimulus must be a vector of the same length every time; got {shapes}. "
+            "Flatten images before presenting them."
+        )
+    return Presentations(
+        np.stack([np.asarray(p.stimulus) for p in batch]),
+        np.array([p.label for p in batch], np.int64),
+        np.array([p.duration for p in batch], float),
+        np.array([p.gap for p in batch], float),
+    )
+
+
+class DatasetStream(Stream):
+    """Samples of a labelled data set, epoch after epoch.
+
+    Parameters
+    ----------
+    stimuli : ndarray, shape (n_samples, n_inputs)
+    labels : ndarray of int, shape (n_samples,)
+    epochs : int
+        An epoch is ``n_samples`` presentations.
+    rng : numpy.random.Generator
+        Order of presentation; drawn from only when the stream is made.
+    same_class : float, optional
+        Probability that a presentation shows the class of the one before. None: samples are
+        shuffled, each once an epoch. With it the class sequence is a Markov chain (else any other
+        class, uniformly) and every class runs through its own samples in shuffled rounds, so that
+        some samples recur before others appear.
+    duration, gap : float
+        Seconds.
+    jitter : float
+        Each gap is drawn uniformly from gap * [1 - jitter, 1 + jitter].
+    """
+
+    def __init__(
+        self,
+        stimuli: np.ndarray,
+        labels: np.ndarray,
+        *,
+        epochs: int,
+        rng: np.random.Generator,
+        same_class: float | None = None,
+        duration: float = 0.2,
+        gap: float = 0.0,
+        jitter: float = 0.0,
+    ) -> None:
+        matching = stimuli.ndim == 2 and labels.shape == stimuli.shape[:1] and len(labels) > 0
+        shapes = (stimuli.shape, labels.shape)
+        require(matching, "DatasetStream.stimuli, labels", "be (n, n_inputs) and (n,)", shapes)
+        require(epochs >= 0, "DatasetStream.epochs", "not be negative", epochs)
+        require(0 <= jitter <= 1, "DatasetStream.jitter", "be in [0, 1]", jitter)
+        self._stimuli, self._labels = stimuli, labels
+        n = epochs * len(labels)
+        self._order = _shuffled(len(labels), epochs, rng)
+        if same_class is not None:
+            require(0 <= same_class < 1, "DatasetStream.same_class", "be in [0, 1)", same_class)
+            self._order = _repeating(labels, n, same_class, rng)
+        self._durations = np.full(n, float(duration))
+        self._gaps = gap * rng.uniform(1 - jitter, 1 + jitter, n) if jitter else np.full(n, gap)
+
+    @property
+    def length(self) -> int:
+        """Presentations in all epochs."""
+        return len(self._order)
+
+    def chunks(self, start: int, size: int) -> Iterator[Presentations]:
+        """See `Stream.chunks`."""
+        for first in range(start, self.length, size):
+            part = slice(first, first + size)
+            samples = self._order[part]
+            yield Presentations(
+                self._stimuli[samples],
+                self._labels[samples],
+                self._durations[part],
+                self._gaps[part],
+            )
+
+
+def _shuffled(n_samples: int, epochs: int, rng: np.random.Generator) -> np.ndarray:
+    rounds = [rng.permutation(n_samples) for _ in range(epochs)]
+    return np.concatenate([np.zeros(0, np.int64), *rounds]).astype(np.int32)
+
+
+def _repeating(
+    labels: np.ndarray, n: int, same_class: float, rng: np.random.Generator
+) -> np.ndarray:
+    classes = np.unique(labels)
+    require(len(classes) > 1, "DatasetStream.labels", "hold at least two classes", classes)
+    # steps around the ring of classes: 0 stays, 1 .. C-1 moves to any other class uniformly
+    steps = rng.integers(1, len(classes), n) * (rng.random(n) >= same_class)
+    chain = np.cumsum(steps) % len(classes)
+    order = np.empty(n, np.int32)
+    for position, name in enumerate(classes):
+        slots = np.flatnonzero(chain == position)
+        members = np.flatnonzero(labels == name)
+        rounds = -(-len(slots) // len(members)) or 1
+        queue = np.concatenate([rng.permutation(members) for _ in range(rounds)])
+        order[slots] = queue[: len(slots)]
+    return order
