@@ -1,7 +1,7 @@
 """The chunked exact engine: many presentations with two matrix products and a short walk.
 
 A chunk is cut into blocks. For the chunk, ``start = X W^T`` and ``gram = X Q^T`` are matrix products;
-each block is walked presentation by presentation (`fused`); then what the block did to the weights
+each block is walked presentation by presentation (`walk`); then what the block did to the weights
 is added to the starting drives of the blocks after it, again as a matrix product. At the end of the
 chunk the weights are updated once, ``W += change^T Q``. The trajectory is that of `circuit.present`.
 
@@ -15,21 +15,22 @@ from numba import njit
 
 from neurosim.dynamics.memory import recall_memory, relax_memory
 from neurosim.ops.linalg import accumulate_outer
-from neurosim.streaming import fused
 from neurosim.streaming.circuit import LayerCircuit, Shown, State
+from neurosim.streaming.compiled import Constants, Neurons, Records, Sums, Traces, compile_rule
 from neurosim.streaming.plan import Plan
+from neurosim.streaming.walk import walk
 
 BLOCK_TRACES = 16
 COMPARES = {"rate": 0, "group": 1, "nothing": 2}
 WINDOW = ("rate", "gain", "normalized", "signal")
 
 
-def constants_of(circuit: LayerCircuit) -> fused.Constants:
+def constants_of(circuit: LayerCircuit) -> Constants:
     """The circuit's settings as the numbers of `fused`."""
     grouping, neurons = circuit.layer.grouping, circuit.neurons
     memory, pool = neurons.memory, neurons.normalization
     decays = circuit.weight_decay > 0 or circuit.rule.row_decay
-    return fused.Constants(
+    return Constants(
         code=circuit.layer.nonlinearity.code,
         slope=circuit.layer.nonlinearity.slope,
         groups=grouping.groups if grouping else 0,
@@ -70,7 +71,7 @@ class Engine:
         self._dtype = circuit.layer.weights.dtype
         self._constants = constants_of(circuit)
         self._numbers = np.array(circuit.rule.constants(circuit.layer), np.float64)
-        self._rule = fused.compile_rule(type(circuit.rule), self._dtype.name)
+        self._rule = compile_rule(type(circuit.rule), self._dtype.name)
         self._direct = circuit.momentum == 0 and not self._constants.decays
 
     def present(
@@ -83,7 +84,7 @@ class Engine:
         n_post, samples = self._circuit.layer.n_post, len(plan.at_rest)
         n = len(inputs)
         state = dict(state)
-        neurons = fused.Neurons(*(state[name].copy() for name in fused.Neurons._fields))
+        neurons = Neurons(*(state[name].copy() for name in Neurons._fields))
         state.update(neurons._asdict())
         pre = self._presynaptic(state, plan, inputs)
         history = len(pre) - n
@@ -93,33 +94,18 @@ class Engine:
         gram = inputs @ pre.T
         total = self._sums(len(pre))
         output = np.empty((n, n_post), self._dtype)
-        records = fused.Records(
-            np.zeros((len(plan.index), plan.filter.shape[1], 4)),
+        n_shown = len(plan.index)
+        records = Records(
+            np.zeros((n_shown, plan.filter.shape[1], 4)),
             chosen,
-            np.zeros((len(plan.index), plan.filter.shape[2], len(chosen))),
-            np.zeros((len(plan.index), len(chosen))),
+            np.zeros((n_shown, plan.filter.shape[2], len(chosen))),
+            np.zeros((n_shown, len(chosen))),
         )
         block = max(1, BLOCK_TRACES // samples)
-        for t in range(0, len(plan.index), block):
-            part = plan.part(t, t + block)
-            rows = slice(t * samples, (t + len(part.index)) * samples)
-            near = slice(rows.start, history + rows.stop)
-            sums = self._sums(near.stop - near.start)
-            fused.walk(
-                self._rule, part, self._constants, self._numbers, start[rows], speed_start[rows],
-                np.ascontiguousarray(gram[rows, near]), fused.Traces(*(a[near] for a in traces)),
-                neurons, sums, output[rows],
-                records._replace(
-                    third=records.third[t : t + block],
-                    post=records.post[t : t + block],
-                    decay=records.decay[t : t + block],
-                ),
-            )  # fmt: skip
-            self._carry(total, sums, near, t, len(part.index))
-            later = slice(rows.stop, n)
-            self._advance(
-                start[later], speed_start[later], gram[later, near], sums, len(part.index)
-            )
+        walk(
+            self._rule, plan, self._constants, self._numbers, block, start, speed_start, gram,
+            traces, neurons, total, output, records,
+        )  # fmt: skip
         self._learn(state, total, pre, len(plan.index))
         for name, array in zip(WINDOW, traces, strict=False):
             state[f"trace_{name}"] = array[n:].copy()
@@ -130,22 +116,22 @@ class Engine:
         )
         return state, shown
 
-    def _sums(self, traces: int) -> fused.Sums:
+    def _sums(self, traces: int) -> Sums:
         n_post = self._circuit.layer.n_post
-        return fused.Sums(
+        return Sums(
             np.zeros((traces, n_post), self._dtype),
             np.zeros((0 if self._direct else traces, n_post), self._dtype),
             np.ones(n_post, self._dtype),
             np.zeros(n_post, self._dtype),
         )
 
-    def _traces(self, state: State, length: int) -> fused.Traces:
+    def _traces(self, state: State, length: int) -> Traces:
         """Room for the chunk's local variables, headed by the window carried from before."""
         carried = [state[f"trace_{name}"] for name in WINDOW]
         arrays = [np.empty((length, a.shape[1]), self._dtype) for a in carried]
         for array, before in zip(arrays, carried, strict=True):
             array[: len(before)] = before
-        return fused.Traces(*arrays, np.empty((length, self._constants.groups), self._dtype))
+        return Traces(*arrays, np.empty((length, self._constants.groups), self._dtype))
 
     def _presynaptic(self, state: State, plan: Plan, inputs: np.ndarray) -> np.ndarray:
         """Presynaptic traces of window and chunk: the inputs, or their memory."""
@@ -160,32 +146,7 @@ class Engine:
             )  # fmt: skip
         return np.concatenate([state["trace_pre"], now])
 
-    def _carry(self, total: fused.Sums, sums: fused.Sums, near: slice, before: int, n: int) -> None:
-        """Add what a block of n did to the weights to what the ``before`` ahead of it did."""
-        if not self._direct:
-            momentum = self._dtype.type(self._circuit.momentum)
-            total.change[:] = sums.keep_w * total.change + sums.keep_v * total.speed
-            total.speed[:] *= momentum**n
-            total.speed[near] += sums.speed
-            total.keep_v[:] = sums.keep_w * total.keep_v + sums.keep_v * momentum**before
-            total.keep_w[:] *= sums.keep_w
-        total.change[near] += sums.change
-
-    def _advance(
-        self, start: np.ndarray, speed_start: np.ndarray, gram: np.ndarray, sums: fused.Sums, n: int
-    ) -> None:
-        """Bring the products of later inputs from a block's initial to its final weights."""
-        if not len(start):
-            return
-        if not self._direct:
-            start *= sums.keep_w
-        if self._circuit.momentum > 0:
-            start += sums.keep_v * speed_start
-            speed_start *= self._dtype.type(self._circuit.momentum**n)
-            speed_start += gram @ sums.speed
-        start += gram @ sums.change
-
-    def _learn(self, state: State, total: fused.Sums, pre: np.ndarray, n: int) -> None:
+    def _learn(self, state: State, total: Sums, pre: np.ndarray, n: int) -> None:
         """Touch the weights, once a chunk."""
         weights = state["weights"]
         if not self._direct:

@@ -1,7 +1,8 @@
-"""The sequential part of a chunk, fused: one walk over the presentations of a block.
+"""The sequential part of a chunk, fused: what happens in one presentation.
 
-The products of the block's inputs with the weights and velocities *at the block's start* are given.
-What the weights have changed since is known through coefficients of the presynaptic traces,
+A block of presentations starts from the products of its inputs with the weights and velocities at
+its own start. What the weights have changed since is known through coefficients of the presynaptic
+traces,
 
     W = keep_w * W0 + keep_v * V0 + change^T Q,      V = momentum^k V0 + speed^T Q,
 
@@ -11,9 +12,6 @@ The meaning of every line is that of `circuit.present`, its reference.
 
 from __future__ import annotations
 
-import functools
-from typing import Any, NamedTuple
-
 import numba as nb
 import numpy as np
 
@@ -21,116 +19,15 @@ from neurosim.dynamics.memory import recall_memory, relax_memory
 from neurosim.dynamics.normalization import relax_into
 from neurosim.ops.grouping import groups_row
 from neurosim.ops.nonlinearity import gain_row, rate_row
-from neurosim.plasticity import Factors, Local, PlasticityRule, ThirdFactor
-
-FASTMATH = {"reassoc", "contract", "arcp"}
-
-
-class Constants(NamedTuple):
-    """Numbers of a layer, its circuit and its neurons; -1 or 0 switches a part off."""
-
-    code: int
-    slope: float
-    groups: int
-    p: float
-    delta: float
-    divisive: bool
-    compares: int  # 0 rate, 1 group, 2 nothing
-    sigma: float
-    gamma: float
-    averages: float
-    momentum: float
-    decay: float
-    decays: bool
-    leaky: float
-    memory: bool
-    memory_leak: float
-    memory_tau: float
-    memory_scale: float
-    measured: bool
-    recurrent: bool
-    tau_mean: float
-    tau_rate: float
-    tau_pool: float
-    pool_step: float
-
-
-class Traces(NamedTuple):
-    """Local variables of the window and the block, (H + N, ...): see `Local`."""
-
-    rate: np.ndarray
-    gain: np.ndarray
-    normalized: np.ndarray
-    signal: np.ndarray
-    variance: np.ndarray
-
-
-class Neurons(NamedTuple):
-    """Per-neuron state that is carried from presentation to presentation; updated in place."""
-
-    hidden: np.ndarray
-    memory: np.ndarray
-    background: np.ndarray
-    pool_mean: np.ndarray
-    pool_rate: np.ndarray
-    pool_power: np.ndarray
-    mean_rate: np.ndarray
-    mean_square: np.ndarray
-    third_factor_mean: np.ndarray
-
-
-class Sums(NamedTuple):
-    """What the block has done to the weights; see the module's equation."""
-
-    change: np.ndarray
-    speed: np.ndarray
-    keep_w: np.ndarray
-    keep_v: np.ndarray
-
-
-class Records(NamedTuple):
-    """What is written down: third factors (T, I, 4), and factors of chosen neurons.
-
-    post : (T, R, K), decay : (T, K).
-    """
-
-    third: np.ndarray
-    chosen: np.ndarray
-    post: np.ndarray
-    decay: np.ndarray
-
-
-@functools.lru_cache(maxsize=64)
-def compile_rule(rule: type[PlasticityRule], dtype: str) -> Any:
-    """A rule's `factors`, compiled to run over one trace of a whole layer."""
-    factors = nb.njit(rule.factors, inline="always")
-    kind = nb.from_dtype(np.dtype(dtype))
-    vector = nb.types.Array(kind, 1, "C")
-    numbers = nb.types.Array(nb.float64, 1, "C")
-    signature = nb.void(
-        vector, vector, vector, vector, vector, vector, nb.float64, nb.float64, numbers,
-        vector, vector,
-    )  # fmt: skip
-
-    @nb.njit(signature, nogil=True, fastmath=FASTMATH)
-    def row(rate, gain, normalized, mean_rate, mean_square, signal, modulator, weight, constants,
-            post, decay):  # type: ignore[no-untyped-def] # fmt: skip
-        pulse = kind(modulator)
-        share = kind(weight)
-        for n in range(rate.size):
-            local = Local(rate[n], gain[n], normalized[n], mean_rate[n], mean_square[n])
-            answer = factors(local, ThirdFactor(signal[n], pulse, share), constants)
-            post[n] = answer.post
-            decay[n] = answer.decay
-
-    return row
+from neurosim.streaming.compiled import FASTMATH, Scratch
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _drive(constants, row, start, speed_start, gram, known, sums, drive):  # type: ignore[no-untyped-def]
+def _drive(constants, row, base, start, speed_start, gram, known, sums, drive):  # type: ignore[no-untyped-def]
     """drive = keep_w * start + keep_v * speed_start + gram @ change, for one trace."""
     n_post = drive.size
     change = sums.change
+    shared = gram[row, base : base + known]
     if constants.decays:
         for n in range(n_post):
             drive[n] = sums.keep_w[n] * start[row, n]
@@ -142,13 +39,13 @@ def _drive(constants, row, start, speed_start, gram, known, sums, drive):  # typ
             drive[n] += sums.keep_v[n] * speed_start[row, n]
     c = 0
     while c + 4 <= known:  # four traces at a time: the drive is read and written once for all
-        g0, g1, g2, g3 = gram[row, c], gram[row, c + 1], gram[row, c + 2], gram[row, c + 3]
+        g0, g1, g2, g3 = shared[c], shared[c + 1], shared[c + 2], shared[c + 3]
         c0, c1, c2, c3 = change[c], change[c + 1], change[c + 2], change[c + 3]
         for n in range(n_post):
             drive[n] += (g0 * c0[n] + g1 * c1[n]) + (g2 * c2[n] + g3 * c3[n])
         c += 4
     while c < known:
-        g0 = gram[row, c]
+        g0 = shared[c]
         c0 = change[c]
         for n in range(n_post):
             drive[n] += g0 * c0[n]
@@ -260,99 +157,82 @@ def _third_factor(constants, plan, t, signal, mean, change, share, modulators, t
                     share[r, n] += kind(w) * change[i, n]
 
 
-@nb.njit(nogil=True, fastmath=FASTMATH)
-def _walk(rule, plan, constants, numbers, start, speed_start, gram, traces, neurons, sums, output,
-          records):  # type: ignore[no-untyped-def] # fmt: skip
-    presentations = plan.index.size
-    samples = plan.at_rest.size
-    window = plan.filter.shape[2]
-    instants = plan.filter.shape[1]
-    history = window - samples
-    n_post = start.shape[1]
-    kind = start.dtype.type
-    width = traces.signal.shape[1]
-    size = n_post // width
-    direct = constants.momentum == 0 and not constants.decays
-    change = np.empty((instants, width), start.dtype)
-    share = np.empty((window, width), start.dtype)
-    modulators = np.empty(window)
-    signal = np.zeros(n_post, start.dtype)
-    post = np.empty(n_post, start.dtype)
-    decay = np.empty(n_post, start.dtype)
-    decayed = np.empty(n_post, start.dtype)
-    drive = np.empty(n_post, start.dtype)
-    group_signal = np.empty(traces.variance.shape[1], start.dtype)
-    for t in range(presentations):
-        u = plan.index[t]
-        first = t * samples
-        for p in range(samples):
-            _drive(constants, first + p, start, speed_start, gram, history + first, sums, drive)
-            start[first + p] = drive
-            _respond(constants, neurons, plan.step[u, p], plan.at_rest[p], drive, traces,
-                     history + first + p, group_signal, output[first + p])  # fmt: skip
-        seen = slice(first, first + window)
-        if constants.compares < 2:
-            _third_factor(constants, plan, t, traces.signal[seen], neurons.third_factor_mean,
-                          change, share, modulators, records.third[t])  # fmt: skip
-        # W <- (1 - decay) W + V,  V <- momentum V + dW; without either, dW goes straight to W
-        known = history + first + samples
-        target = sums.change if direct else sums.speed
-        if not direct:
-            for c in range(known):
-                for n in range(n_post):
-                    sums.speed[c, n] *= kind(constants.momentum)
-        eta = kind(plan.eta[t])
-        decayed[:] = kind(plan.eta[t] * constants.decay)
-        for r in range(0 if constants.compares < 2 else history, window):
-            s = first + r
-            weight = 0.0 if r < history else plan.trace_weight[u, r - history]
-            pulse = 0.0
-            if constants.compares < 2:
-                pulse = modulators[r]
-                if size == 1:
-                    signal[:] = share[r]
-                else:
-                    for g in range(width):
-                        signal[g * size : (g + 1) * size] = share[r, g]
-            rule(traces.rate[s], traces.gain[s], traces.normalized[s], neurons.mean_rate,
-                 neurons.mean_square, signal, pulse, weight, numbers, post, decay)  # fmt: skip
-            for n in range(n_post):
-                target[s, n] += eta * post[n]
-            if constants.decays:
-                for n in range(n_post):
-                    decayed[n] += eta * decay[n]
-            for k in range(records.chosen.size):
-                records.post[t, r, k] = eta * post[records.chosen[k]]
-        if not direct:
-            for c in range(known):
-                for n in range(n_post):
-                    sums.change[c, n] = (kind(1) - decayed[n]) * sums.change[c, n] + sums.speed[
-                        c, n
-                    ]
-            power = kind(constants.momentum ** (t + 1))
-            for n in range(n_post):
-                sums.keep_w[n] *= kind(1) - decayed[n]
-                sums.keep_v[n] = (kind(1) - decayed[n]) * sums.keep_v[n] + power
-        for k in range(records.chosen.size):
-            records.decay[t, k] = decayed[records.chosen[k]]
-        if constants.averages > 0:
-            rate = traces.rate[first + window - 1]
-            part = kind(1.0 / constants.averages)
-            for n in range(n_post):
-                neurons.mean_rate[n] += part * (rate[n] - neurons.mean_rate[n])
-                neurons.mean_square[n] += part * (rate[n] * rate[n] - neurons.mean_square[n])
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def make_scratch(constants, plan, width, start):  # type: ignore[no-untyped-def]
+    """Room for what one presentation computes and nobody keeps."""
+    n_post, kind = start.shape[1], start.dtype
+    instants, window = plan.filter.shape[1], plan.filter.shape[2]
+    return Scratch(
+        np.empty(n_post, kind), np.empty(constants.groups, kind), np.empty((instants, width), kind),
+        np.empty((window, width), kind), np.empty(window), np.zeros(n_post, kind),
+        np.empty(n_post, kind), np.empty(n_post, kind), np.empty(n_post, kind),
+    )  # fmt: skip
 
 
-_COMPILED: dict[str, Any] = {}
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def respond(constants, plan, t, base, start, speed_start, gram, traces, neurons, sums, scratch,
+            output):  # type: ignore[no-untyped-def] # fmt: skip
+    """Show presentation t: drive, rates and local variables of each of its traces."""
+    samples, u = plan.at_rest.size, plan.index[t]
+    history = plan.filter.shape[2] - samples
+    known = history + t * samples - base
+    for p in range(samples):
+        row = t * samples + p
+        _drive(constants, row, base, start, speed_start, gram, known, sums, scratch.drive)
+        start[row] = scratch.drive
+        _respond(constants, neurons, plan.step[u, p], plan.at_rest[p], scratch.drive, traces,
+                 history + row, scratch.group_signal, output[row])  # fmt: skip
 
 
-def walk(rule: Any, *arguments: Any) -> None:
-    """Present a block; see `_walk`, which is compiled once per float type, for any rule."""
-    kind = str(arguments[3].dtype)
-    if kind not in _COMPILED:
-        function = nb.types.FunctionType(rule.nopython_signatures[0])
-        signature = nb.void(function, *(nb.typeof(a) for a in arguments))
-        _COMPILED[kind] = nb.njit(signature, nogil=True, cache=True, fastmath=FASTMATH)(
-            _walk.py_func
-        )
-    _COMPILED[kind](rule, *arguments)
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def compare(constants, plan, t, traces, neurons, scratch, third):  # type: ignore[no-untyped-def]
+    """Third factor of presentation t, and each trace's share in it, for rules that have one."""
+    if constants.compares < 2:
+        first, window = t * plan.at_rest.size, plan.filter.shape[2]
+        _third_factor(constants, plan, t, traces.signal[first : first + window],
+                      neurons.third_factor_mean, scratch.change, scratch.share, scratch.modulators,
+                      third)  # fmt: skip
+
+
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def spread(constants, share, signal):  # type: ignore[no-untyped-def]
+    """A trace's third-factor signal for every neuron: its own, or its group's."""
+    size = signal.size // share.size
+    if size == 1:
+        signal[:] = share
+    else:
+        for g in range(share.size):
+            signal[g * size : (g + 1) * size] = share[g]
+
+
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def forget(constants, known, sums):  # type: ignore[no-untyped-def]
+    """V <- momentum V, before the presentation's own changes are added."""
+    momentum = sums.speed.dtype.type(constants.momentum)
+    for c in range(known):
+        speed = sums.speed[c]
+        for n in range(speed.size):
+            speed[n] *= momentum
+
+
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def settle(constants, known, n_before, decay, sums):  # type: ignore[no-untyped-def]
+    """W <- (1 - decay) W + V, on the coefficients of the traces known so far."""
+    kind = decay.dtype.type
+    for c in range(known):
+        change, speed = sums.change[c], sums.speed[c]
+        for n in range(decay.size):
+            change[n] = (kind(1) - decay[n]) * change[n] + speed[n]
+    power = kind(constants.momentum ** (n_before + 1))
+    for n in range(decay.size):
+        sums.keep_w[n] *= kind(1) - decay[n]
+        sums.keep_v[n] = (kind(1) - decay[n]) * sums.keep_v[n] + power
+
+
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def average(constants, rate, neurons):  # type: ignore[no-untyped-def]
+    """Running averages of the rate and its square."""
+    part = rate.dtype.type(1.0 / constants.averages)
+    for n in range(rate.size):
+        neurons.mean_rate[n] += part * (rate[n] - neurons.mean_rate[n])
+        neurons.mean_square[n] += part * (rate[n] * rate[n] - neurons.mean_square[n])

@@ -1,0 +1,45 @@
+"""Learning-rate schedules over the course of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from neurosim.checks import require
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A learning rate and how it falls.
+
+    Parameters
+    ----------
+    rate : float
+        Initial rate.
+    course : {"constant", "exponential", "linear", "cosine"}
+        How it gets from ``rate`` to ``rate * final``.
+    final : float
+        Last rate as a fraction of the first, in (0, 1]; ignored if constant.
+    """
+
+    rate: float = 0.03
+    course: Literal["constant", "exponential", "linear", "cosine"] = "exponential"
+    final: float = 0.01
+
+    def __post_init__(self) -> None:
+        require(self.rate >= 0, "Schedule.rate", "not be negative", self.rate)
+        require(0 < self.final <= 1, "Schedule.final", "be in (0, 1]", self.final)
+
+    def rates(self, progress: np.ndarray) -> np.ndarray:
+        """Learning rates at ``progress`` in [0, 1] of the run, same shape."""
+        match self.course:
+            case "constant":
+                return np.full_like(progress, self.rate)
+            case "exponential":
+                return self.rate * self.final**progress
+            case "linear":
+                return self.rate * (1 - (1 - self.final) * progress)
+            case _:
+                return self.rate * (self.final + (1 - self.final) * (1 + np.cos(np.pi * progress)) / 2)

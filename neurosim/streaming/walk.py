@@ -1,0 +1,137 @@
+"""One chunk through one layer: blocks of presentations, and matrix products between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from neurosim.streaming import fused
+from neurosim.streaming.compiled import FASTMATH, Sums
+
+
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def _carry(constants, before, n, base, total, sums):  # type: ignore[no-untyped-def]
+    """Add what a block of n did to the weights to what the ``before`` ahead of it did."""
+    direct = sums.speed.shape[0] == 0
+    length = sums.change.shape[0]
+    if not direct:
+        power = sums.change.dtype.type(constants.momentum**n)
+        earlier = sums.change.dtype.type(constants.momentum**before)
+        for c in range(base + length):
+            for m in range(sums.keep_w.size):
+                total.change[c, m] *= sums.keep_w[m]
+                total.change[c, m] += sums.keep_v[m] * total.speed[c, m]
+                total.speed[c, m] *= power
+        for m in range(sums.keep_w.size):
+            total.keep_v[m] = sums.keep_w[m] * total.keep_v[m] + sums.keep_v[m] * earlier
+            total.keep_w[m] *= sums.keep_w[m]
+        total.speed[base : base + length] += sums.speed
+    total.change[base : base + length] += sums.change
+
+
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def _advance(constants, n, base, start, speed_start, gram, sums, product):  # type: ignore[no-untyped-def]
+    """Bring the products of later inputs from a block's initial to its final weights."""
+    shared = np.ascontiguousarray(gram[:, base : base + sums.change.shape[0]])
+    if sums.speed.shape[0] > 0:
+        for row in range(start.shape[0]):
+            for m in range(start.shape[1]):
+                start[row, m] *= sums.keep_w[m]
+    if constants.momentum > 0:
+        power = start.dtype.type(constants.momentum**n)
+        for row in range(start.shape[0]):
+            for m in range(start.shape[1]):
+                start[row, m] += sums.keep_v[m] * speed_start[row, m]
+                speed_start[row, m] *= power
+        np.dot(shared, sums.speed, product)
+        speed_start += product
+    np.dot(shared, sums.change, product)
+    start += product
+
+
+def _walk(rule, plan, constants, numbers, block, start, speed_start, gram, traces, neurons, total,
+          output, records):  # type: ignore[no-untyped-def] # fmt: skip
+    presentations, samples = plan.index.size, plan.at_rest.size
+    window = plan.filter.shape[2]
+    history = window - samples
+    n_post, kind = start.shape[1], start.dtype.type
+    direct = total.speed.shape[0] == 0
+    scratch = fused.make_scratch(constants, plan, traces.signal.shape[1], start)
+    product = np.empty_like(start)
+    for t0 in range(0, presentations, block):
+        n = min(block, presentations - t0)
+        base = t0 * samples
+        length = history + n * samples
+        sums = Sums(
+            np.zeros((length, n_post), start.dtype),
+            np.zeros((0 if direct else length, n_post), start.dtype),
+            np.ones(n_post, start.dtype),
+            np.zeros(n_post, start.dtype),
+        )
+        for t in range(t0, t0 + n):
+            u, first = plan.index[t], (t - t0) * samples
+            known = history + first + samples
+            # 1. respond to every trace  2. compare with what was before
+            fused.respond(constants, plan, t, base, start, speed_start, gram, traces, neurons, sums,
+                          scratch, output)  # fmt: skip
+            fused.compare(constants, plan, t, traces, neurons, scratch, records.third[t])
+            # 3. the rule's factors, trace by trace, go where the weights are kept track of
+            if not direct:
+                fused.forget(constants, known, sums)
+            target = sums.change if direct else sums.speed
+            eta = kind(plan.eta[t])
+            scratch.decayed[:] = kind(plan.eta[t] * constants.decay)
+            for r in range(0 if constants.compares < 2 else history, window):
+                s = base + first + r
+                weight = 0.0 if r < history else plan.trace_weight[u, r - history]
+                pulse = 0.0
+                if constants.compares < 2:
+                    pulse = scratch.modulators[r]
+                    fused.spread(constants, scratch.share[r], scratch.signal)
+                rule(traces.rate[s], traces.gain[s], traces.normalized[s], neurons.mean_rate,
+                     neurons.mean_square, scratch.signal, pulse, weight, numbers, scratch.post,
+                     scratch.decay)  # fmt: skip
+                coefficient = target[first + r]
+                for m in range(n_post):
+                    coefficient[m] += eta * scratch.post[m]
+                if constants.decays:
+                    for m in range(n_post):
+                        scratch.decayed[m] += eta * scratch.decay[m]
+                for k in range(records.chosen.size):
+                    records.post[t, r, k] = eta * scratch.post[records.chosen[k]]
+            # 4. W <- (1 - decay) W + V
+            if not direct:
+                fused.settle(constants, known, t - t0, scratch.decayed, sums)
+            for k in range(records.chosen.size):
+                records.decay[t, k] = scratch.decayed[records.chosen[k]]
+            if constants.averages > 0:
+                fused.average(constants, traces.rate[base + first + window - 1], neurons)
+        _carry(constants, t0, n, base, total, sums)
+        later = (t0 + n) * samples
+        if later < len(start):
+            _advance(constants, n, base, start[later:], speed_start[later:], gram[later:], sums,
+                     product[later:])  # fmt: skip
+
+
+_COMPILED: dict[str, Any] = {}
+
+
+def walk(rule: Any, *arguments: Any) -> None:
+    """Walk a chunk; compiled once per float type, for any rule `compiled.compile_rule` made.
+
+    Parameters
+    ----------
+    rule : compiled rule
+    *arguments
+        plan, constants, numbers, block, start, speed_start, gram, traces, neurons, total, output,
+        records: see `fused` and `compiled`. Arrays are worked on in place.
+    """
+    kind = str(arguments[4].dtype)
+    if kind not in _COMPILED:
+        function = nb.types.FunctionType(rule.nopython_signatures[0])
+        signature = nb.void(function, *(nb.typeof(a) for a in arguments))
+        options = {"nogil": True, "cache": True, "fastmath": FASTMATH}
+        _COMPILED[kind] = nb.njit(signature, **options)(_walk)
+    _COMPILED[kind](rule, *arguments)
