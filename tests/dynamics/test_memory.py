@@ -73,6 +73,19 @@ def test_small_deviations_shown_long_leave_only_their_sign():
     np.testing.assert_allclose(trace.recall(state), [2.0, -2.0], rtol=1e-4)
 
 
+def test_crossing_is_when_the_memory_changes_sign():
+    trace = MemoryTrace(leak=0.1, tau=0.02, scale=0.7)
+    state = {"memory": np.array([8.0, -8.0, 8.0, 8.0, 0.0])}
+    target = np.array([-3.0, 0.5, 2.0, 0.0, -2.0])
+    crossing = trace.crossing(state, target)
+    np.testing.assert_array_equal(np.isfinite(crossing), [True, True, False, False, False])
+    for n in (0, 1):
+        at = trace.relax(state, target, crossing[n])["memory"][n]
+        before = trace.relax(state, target, 0.99 * crossing[n])["memory"][n]
+        assert abs(at) < 1e-14 * 8
+        assert before * state["memory"][n] > 0
+
+
 @settings(deadline=None, max_examples=200)
 @given(
     start=st.floats(-10, 10),

@@ -157,7 +157,7 @@ def test_fused_variant_equals_the_interpreted_one():
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
-        ({"group_size": 0}, "group_size must be at least 1"),
+        ({"group_size": 1}, "group_size must be at least 2"),
         ({"group_size": 2, "p": 0.6}, r"p must lie in \[0, 0.5\]"),
         ({"group_size": 2, "delta": 0.0}, "delta must be a finite number above 0"),
         ({"group_size": 2, "tau_pool": -1.0}, "tau_pool must be a finite number above 0"),
