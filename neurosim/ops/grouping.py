@@ -107,7 +107,7 @@ def groups_row(
     size = rate.size // groups
     kind = rate.dtype.type
     inverse = kind(1.0 / size)
-    mean_power = 0.0
+    mean_power = kind(0)
     for g in range(groups):
         z = rate[g * size : (g + 1) * size]
         r = normalized[g * size : (g + 1) * size]
@@ -121,14 +121,14 @@ def groups_row(
             r[n] = zc
             squares += zc * zc
         u = (squares + kind(delta)) * inverse
-        divisor = np.exp(p * np.log(float(u)))
-        power = float(u) / divisor
-        scale = kind(1.0 / divisor)
+        divisor = u ** kind(p)
+        power = u / divisor
+        scale = kind(1) / divisor
         for n in range(size):
             r[n] *= scale
         variance[g] = u
         signal[g] = power
         mean_power += power
-    mean_power /= groups
+    mean_power *= kind(1.0 / groups)
     for g in range(groups):
-        signal[g] = signal[g] - kind(mean_power)
+        signal[g] -= mean_power

@@ -20,7 +20,7 @@ from neurosim.streaming.compiled import Constants, Neurons, Records, Sums, Trace
 from neurosim.streaming.plan import Plan
 from neurosim.streaming.walk import walk
 
-BLOCK_TRACES = 16
+BLOCK_TRACES = 32
 COMPARES = {"rate": 0, "group": 1, "nothing": 2}
 WINDOW = ("rate", "gain", "normalized", "signal")
 

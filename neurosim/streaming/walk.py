@@ -12,23 +12,47 @@ from neurosim.streaming.compiled import FASTMATH, Sums
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _carry(constants, before, n, base, total, sums):  # type: ignore[no-untyped-def]
-    """Add what a block of n did to the weights to what the ``before`` ahead of it did."""
-    direct = sums.speed.shape[0] == 0
-    length = sums.change.shape[0]
-    if not direct:
-        power = sums.change.dtype.type(constants.momentum**n)
-        earlier = sums.change.dtype.type(constants.momentum**before)
-        for c in range(base + length):
+def _begin(base, history, length, total):  # type: ignore[no-untyped-def]
+    """A block's own sums: a part of the chunk's, with what is already there put aside."""
+    n_post, kind = total.change.shape[1], total.change.dtype
+    window = min(history, len(total.speed))
+    aside = Sums(
+        total.change[base : base + history].copy(),
+        total.speed[base : base + window].copy(),
+        np.empty(0, kind),
+        np.empty(0, kind),
+    )
+    total.change[base : base + history] = 0
+    total.speed[base : base + window] = 0
+    reach = 0 if len(total.speed) == 0 else length
+    sums = Sums(
+        total.change[base : base + length],
+        total.speed[base : base + reach],
+        np.ones(n_post, kind),
+        np.zeros(n_post, kind),
+    )
+    return sums, aside
+
+
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+def _carry(constants, before, n, base, total, sums, aside):  # type: ignore[no-untyped-def]
+    """What a block of n did to the weights joins what the ``before`` ahead of it did."""
+    history = len(aside.change)
+    if len(total.speed) > 0:
+        kind = total.change.dtype.type
+        power, earlier = kind(constants.momentum**n), kind(constants.momentum**before)
+        for c in range(base + history):
+            inside = c >= base
+            change = aside.change[c - base] if inside else total.change[c]
+            speed = aside.speed[c - base] if inside else total.speed[c]
             for m in range(sums.keep_w.size):
-                total.change[c, m] *= sums.keep_w[m]
-                total.change[c, m] += sums.keep_v[m] * total.speed[c, m]
-                total.speed[c, m] *= power
+                change[m] = sums.keep_w[m] * change[m] + sums.keep_v[m] * speed[m]
+                speed[m] *= power
         for m in range(sums.keep_w.size):
             total.keep_v[m] = sums.keep_w[m] * total.keep_v[m] + sums.keep_v[m] * earlier
             total.keep_w[m] *= sums.keep_w[m]
-        total.speed[base : base + length] += sums.speed
-    total.change[base : base + length] += sums.change
+        total.speed[base : base + history] += aside.speed
+    total.change[base : base + history] += aside.change
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
@@ -64,12 +88,7 @@ def _walk(rule, plan, constants, numbers, block, start, speed_start, gram, trace
         n = min(block, presentations - t0)
         base = t0 * samples
         length = history + n * samples
-        sums = Sums(
-            np.zeros((length, n_post), start.dtype),
-            np.zeros((0 if direct else length, n_post), start.dtype),
-            np.ones(n_post, start.dtype),
-            np.zeros(n_post, start.dtype),
-        )
+        sums, aside = _begin(base, history, length, total)
         for t in range(t0, t0 + n):
             u, first = plan.index[t], (t - t0) * samples
             known = history + first + samples
@@ -108,11 +127,11 @@ def _walk(rule, plan, constants, numbers, block, start, speed_start, gram, trace
                 records.decay[t, k] = scratch.decayed[records.chosen[k]]
             if constants.averages > 0:
                 fused.average(constants, traces.rate[base + first + window - 1], neurons)
-        _carry(constants, t0, n, base, total, sums)
         later = (t0 + n) * samples
         if later < len(start):
             _advance(constants, n, base, start[later:], speed_start[later:], gram[later:], sums,
                      product[later:])  # fmt: skip
+        _carry(constants, t0, n, base, total, sums, aside)
 
 
 _COMPILED: dict[str, Any] = {}
