@@ -1,0 +1,53 @@
+"""neurosim: streaming, biologically grounded learning, one sample at a time.
+
+The names below are imported when first used, so that ``import neurosim`` stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neurosim.network import Network
+    from neurosim.recording import Recorder, RecordSettings, Run
+    from neurosim.seeds import Seeds
+    from neurosim.streaming.assembly import Learning
+    from neurosim.streaming.presentations import (
+        DatasetStream,
+        IterableStream,
+        Presentation,
+    )
+    from neurosim.streaming.simulator import Simulator
+
+_HOMES = {
+    "DatasetStream": "neurosim.streaming.presentations",
+    "IterableStream": "neurosim.streaming.presentations",
+    "Learning": "neurosim.streaming.assembly",
+    "Network": "neurosim.network",
+    "Presentation": "neurosim.streaming.presentations",
+    "RecordSettings": "neurosim.recording",
+    "Recorder": "neurosim.recording",
+    "Run": "neurosim.recording",
+    "Seeds": "neurosim.seeds",
+    "Simulator": "neurosim.streaming.simulator",
+}
+
+__all__ = [
+    "DatasetStream",
+    "IterableStream",
+    "Learning",
+    "Network",
+    "Presentation",
+    "RecordSettings",
+    "Recorder",
+    "Run",
+    "Seeds",
+    "Simulator",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'neurosim' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -42,4 +42,6 @@ class Schedule:
             case "linear":
                 return self.rate * (1 - (1 - self.final) * progress)
             case _:
-                return self.rate * (self.final + (1 - self.final) * (1 + np.cos(np.pi * progress)) / 2)
+                return self.rate * (
+                    self.final + (1 - self.final) * (1 + np.cos(np.pi * progress)) / 2
+                )

@@ -1,9 +1,9 @@
 """The chunked exact engine: many presentations with two matrix products and a short walk.
 
-A chunk is cut into blocks. For the chunk, ``start = X W^T`` and ``gram = X Q^T`` are matrix products;
-each block is walked presentation by presentation (`walk`); then what the block did to the weights
-is added to the starting drives of the blocks after it, again as a matrix product. At the end of the
-chunk the weights are updated once, ``W += change^T Q``. The trajectory is that of `circuit.present`.
+A chunk is cut into blocks. ``start = X W^T`` and ``gram = X Q^T`` are matrix products over the
+whole chunk; each block is walked presentation by presentation (`walk`); then what the block did to
+the weights is added to the starting drives of the blocks after it, again as a matrix product. At the
+end the weights are updated once, ``W += change^T Q``. The trajectory is that of `circuit.present`.
 
 Source: shared algebra of all rules of the form postsynaptic (x) presynaptic; see docs/design.md.
 """
@@ -23,6 +23,7 @@ from neurosim.streaming.walk import walk
 BLOCK_TRACES = 32
 COMPARES = {"rate": 0, "group": 1, "nothing": 2}
 WINDOW = ("rate", "gain", "normalized", "signal")
+NOW = ("rate", "gain", "normalized", "variance")
 
 
 def constants_of(circuit: LayerCircuit) -> Constants:
@@ -94,7 +95,7 @@ class Engine:
         gram = inputs @ pre.T
         total = self._sums(len(pre))
         output = np.empty((n, n_post), self._dtype)
-        n_shown = len(plan.index)
+        n_shown = len(plan.geometry)
         records = Records(
             np.zeros((n_shown, plan.filter.shape[1], 4)),
             chosen,
@@ -106,14 +107,15 @@ class Engine:
             self._rule, plan, self._constants, self._numbers, block, start, speed_start, gram,
             traces, neurons, total, output, records,
         )  # fmt: skip
-        self._learn(state, total, pre, len(plan.index))
+        self._learn(state, total, pre, len(plan.geometry))
         for name, array in zip(WINDOW, traces, strict=False):
             state[f"trace_{name}"] = array[n:].copy()
         state["trace_pre"] = pre[n:].copy()
-        present = [array[history:] for array in traces]
+        now = {name: getattr(traces, name)[history:] for name in NOW}
         shown = Shown(
-            output, start, *present, pre[history:], records.third, records.post, records.decay
-        )
+            output=output, drive=start, **now, signal=traces.signal, pre=pre, third=records.third,
+            post=records.post, decay=records.decay,
+        )  # fmt: skip
         return state, shown
 
     def _sums(self, traces: int) -> Sums:
@@ -131,7 +133,8 @@ class Engine:
         arrays = [np.empty((length, a.shape[1]), self._dtype) for a in carried]
         for array, before in zip(arrays, carried, strict=True):
             array[: len(before)] = before
-        return Traces(*arrays, np.empty((length, self._constants.groups), self._dtype))
+        named = dict(zip(WINDOW, arrays, strict=True))
+        return Traces(**named, variance=np.empty((length, self._constants.groups), self._dtype))
 
     def _presynaptic(self, state: State, plan: Plan, inputs: np.ndarray) -> np.ndarray:
         """Presynaptic traces of window and chunk: the inputs, or their memory."""
@@ -141,7 +144,7 @@ class Engine:
             now = np.empty_like(inputs)
             state["memory_pre"] = state["memory_pre"].copy()
             _remember(
-                state["memory_pre"], inputs, plan.step[plan.index].ravel(),
+                state["memory_pre"], inputs, plan.step[plan.geometry].ravel(),
                 self._circuit.background, memory.leak, memory.tau, memory.scale, now,
             )  # fmt: skip
         return np.concatenate([state["trace_pre"], now])
@@ -159,7 +162,7 @@ class Engine:
 
 
 @njit(cache=True, nogil=True)
-def _remember(memory, inputs, steps, background, leak, tau, scale, remembered):  # type: ignore[no-untyped-def]
+def _remember(memory, inputs, steps, background, leak, tau, scale, remembered):
     """Presynaptic memory through the traces of a chunk; `MemoryTrace` with recall."""
     for row in range(len(inputs)):
         for m in range(memory.size):

@@ -117,8 +117,9 @@ class Shown(NamedTuple):
 
     output : (T * P, n_post) what the next layer sees.
     drive, rate, gain, normalized : (T * P, n_post) of this presentation's traces.
-    signal : (T * P, n_signals); variance : (T * P, n_groups).
-    pre : (T * P, n_pre) presynaptic traces.
+    variance : (T * P, n_groups).
+    signal, pre : (H + T * P, n_signals or n_pre) compared activity and presynaptic traces, headed
+        by the H of the window before.
     third : (T, I, 4) b1, b2, b3, M.
     post, decay : (T, R, K), (T, K) factors times the learning rate, of the chosen neurons.
     """
@@ -128,8 +129,8 @@ class Shown(NamedTuple):
     rate: np.ndarray
     gain: np.ndarray
     normalized: np.ndarray
-    signal: np.ndarray
     variance: np.ndarray
+    signal: np.ndarray
     pre: np.ndarray
     third: np.ndarray
     post: np.ndarray
@@ -174,7 +175,7 @@ def present(
         Neurons whose factors are returned.
     """
     state = {name: array.copy() for name, array in state.items()}
-    layer, rule, u = circuit.layer, circuit.rule, plan.index[0]
+    layer, rule, u = circuit.layer, circuit.rule, plan.geometry[0]
     grouping, leaky = layer.grouping, circuit.neurons.leaky
     memory, normalization = circuit.neurons.memory, circuit.neurons.normalization
     rows: list[_Window] = []
@@ -243,9 +244,8 @@ def present(
     weight = np.concatenate([np.zeros(history), plan.trace_weight[u]])
     posts, decay = [], np.full(layer.n_post, plan.eta[0] * circuit.weight_decay)
     for r in range(0 if rule.compares != "nothing" else history, n_window):
-        local_r = Local(
-            window.rate[r], window.gain[r], window.normalized[r], state["mean_rate"], state["mean_square"],
-        )  # fmt: skip
+        averages = state["mean_rate"], state["mean_square"]
+        local_r = Local(window.rate[r], window.gain[r], window.normalized[r], *averages)
         third_r = ThirdFactor(signal[r], modulator[r], weight[r])
         factors = rule.factors(local_r, third_r, rule.constants(layer))
         posts.append(plan.eta[0] * factors.post)
@@ -270,11 +270,12 @@ def present(
     for name, array in state.items():
         if name != "third_factor_mean":
             state[name] = array.astype(layer.weights.dtype, copy=False)
-    present_part = slice(history, None)
     groups = grouping.groups if grouping is not None else 0
     shown = Shown(
-        np.stack(outputs), np.stack(drives), *(getattr(window, n)[present_part] for n in _Window._fields),
-        np.stack(variances) if variances else np.zeros((len(inputs), groups)),
-        trace_pre[present_part], third[None], post[None][:, :, chosen], decay[None, chosen],
+        output=np.stack(outputs), drive=np.stack(drives), rate=window.rate[history:],
+        gain=window.gain[history:], normalized=window.normalized[history:],
+        variance=np.stack(variances) if variances else np.zeros((len(inputs), groups)),
+        signal=window.signal, pre=trace_pre, third=third[None], post=post[None][:, :, chosen],
+        decay=decay[None, chosen],
     )  # fmt: skip
     return state, shown

@@ -115,7 +115,7 @@ def compile_rule(rule: type[PlasticityRule], dtype: str) -> Any:
 
     @nb.njit(signature, nogil=True, fastmath=FASTMATH)
     def row(rate, gain, normalized, mean_rate, mean_square, signal, modulator, weight, constants,
-            post, decay):  # type: ignore[no-untyped-def] # fmt: skip
+            post, decay):  # fmt: skip
         pulse = kind(modulator)
         share = kind(weight)
         for n in range(rate.size):

@@ -23,7 +23,7 @@ from neurosim.streaming.compiled import FASTMATH, Scratch
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _drive(constants, row, base, start, speed_start, gram, known, sums, drive):  # type: ignore[no-untyped-def]
+def _drive(constants, row, base, start, speed_start, gram, known, sums, drive):
     """drive = keep_w * start + keep_v * speed_start + gram @ change, for one trace."""
     n_post = drive.size
     change = sums.change
@@ -53,7 +53,7 @@ def _drive(constants, row, base, start, speed_start, gram, known, sums, drive): 
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, output):  # type: ignore[no-untyped-def]
+def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, output):
     """From drive to rate, output and the local variables of trace ``s``."""
     kind = drive.dtype.type
     rate, gain = traces.rate[s], traces.gain[s]
@@ -112,9 +112,9 @@ def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, 
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _third_factor(constants, plan, t, signal, mean, change, share, modulators, third):  # type: ignore[no-untyped-def]
+def _third_factor(constants, plan, t, signal, mean, change, share, modulators, third):
     """Third factor of presentation t: fills ``share`` (R, signals) and ``modulators`` (R,)."""
-    u = plan.index[t]
+    u = plan.geometry[t]
     instants, window = plan.filter.shape[1], plan.filter.shape[2]
     width = signal.shape[1]
     kind = signal.dtype.type
@@ -158,7 +158,7 @@ def _third_factor(constants, plan, t, signal, mean, change, share, modulators, t
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def make_scratch(constants, plan, width, start):  # type: ignore[no-untyped-def]
+def make_scratch(constants, plan, width, start):
     """Room for what one presentation computes and nobody keeps."""
     n_post, kind = start.shape[1], start.dtype
     instants, window = plan.filter.shape[1], plan.filter.shape[2]
@@ -171,9 +171,9 @@ def make_scratch(constants, plan, width, start):  # type: ignore[no-untyped-def]
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
 def respond(constants, plan, t, base, start, speed_start, gram, traces, neurons, sums, scratch,
-            output):  # type: ignore[no-untyped-def] # fmt: skip
+            output):  # fmt: skip
     """Show presentation t: drive, rates and local variables of each of its traces."""
-    samples, u = plan.at_rest.size, plan.index[t]
+    samples, u = plan.at_rest.size, plan.geometry[t]
     history = plan.filter.shape[2] - samples
     known = history + t * samples - base
     for p in range(samples):
@@ -185,7 +185,7 @@ def respond(constants, plan, t, base, start, speed_start, gram, traces, neurons,
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def compare(constants, plan, t, traces, neurons, scratch, third):  # type: ignore[no-untyped-def]
+def compare(constants, plan, t, traces, neurons, scratch, third):
     """Third factor of presentation t, and each trace's share in it, for rules that have one."""
     if constants.compares < 2:
         first, window = t * plan.at_rest.size, plan.filter.shape[2]
@@ -195,7 +195,7 @@ def compare(constants, plan, t, traces, neurons, scratch, third):  # type: ignor
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def spread(constants, share, signal):  # type: ignore[no-untyped-def]
+def spread(constants, share, signal):
     """A trace's third-factor signal for every neuron: its own, or its group's."""
     size = signal.size // share.size
     if size == 1:
@@ -206,7 +206,7 @@ def spread(constants, share, signal):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def forget(constants, known, sums):  # type: ignore[no-untyped-def]
+def forget(constants, known, sums):
     """V <- momentum V, before the presentation's own changes are added."""
     momentum = sums.speed.dtype.type(constants.momentum)
     for c in range(known):
@@ -216,7 +216,7 @@ def forget(constants, known, sums):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def settle(constants, known, n_before, decay, sums):  # type: ignore[no-untyped-def]
+def settle(constants, known, n_before, decay, sums):
     """W <- (1 - decay) W + V, on the coefficients of the traces known so far."""
     kind = decay.dtype.type
     for c in range(known):
@@ -230,7 +230,7 @@ def settle(constants, known, n_before, decay, sums):  # type: ignore[no-untyped-
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def average(constants, rate, neurons):  # type: ignore[no-untyped-def]
+def average(constants, rate, neurons):
     """Running averages of the rate and its square."""
     part = rate.dtype.type(1.0 / constants.averages)
     for n in range(rate.size):

@@ -15,7 +15,7 @@ class Plan(NamedTuple):
     """T presentations ahead, with U distinct geometries; see `Geometry` for the matrices.
 
     filter, weight, mean_keep, mean_filter, trace_weight, step : leading axis U, float64.
-    index : (T,) which geometry each presentation has.
+    geometry : (T,) which geometry each presentation has.
     teaching : (T, I) label similarity k_y with the partner of each instant.
     gate : (T, I) 1 where there is a teaching signal, else 0.
     eta : (T,) learning rate.
@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     mean_filter: np.ndarray
     trace_weight: np.ndarray
     step: np.ndarray
-    index: np.ndarray
+    geometry: np.ndarray
     teaching: np.ndarray
     gate: np.ndarray
     eta: np.ndarray
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
         """The plan of some of its presentations."""
         cut = slice(start, stop)
         return self._replace(
-            index=self.index[cut],
+            geometry=self.geometry[cut],
             teaching=self.teaching[cut],
             gate=self.gate[cut],
             eta=self.eta[cut],
@@ -99,8 +99,8 @@ class Planner:
         teaching, gate = self._teaching(labels, matrices[0].weight.shape[0])
         stacked = [np.stack(column).astype(np.float64) for column in zip(*matrices, strict=True)]
         plan = Plan(
-            *stacked[:6],
-            index=index,
+            **dict(zip(Geometry._fields[:6], stacked, strict=False)),
+            geometry=index,
             teaching=teaching,
             gate=gate,
             eta=eta.astype(np.float64),

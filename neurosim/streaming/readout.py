@@ -1,10 +1,10 @@
 """A linear-softmax read-out, trained online by the delta rule.
 
-    a = W r + b        dW = eta (onehot(y) - softmax(a)) (x) r,    db = eta (onehot(y) - softmax(a))
+    a = W r + b        e = onehot(y) - softmax(a)        dW = eta e (x) r,    db = eta e
 
-With momentum, V <- momentum V + dW and W <- (1 - eta decay) W + V. The prediction for a presentation
-is made before it is learned from. There are few classes, so the weights stay in cache and a chunk
-is walked directly, without the algebra of `chunked`.
+With momentum, V <- momentum V + dW and W <- (1 - eta decay) W + V. The prediction for a
+presentation is made before it is learned from. There are few classes, so the weights stay in cache
+and a chunk is walked directly, without the algebra of `chunked`.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def present_reference(
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _walk(weights, bias, velocity, bias_velocity, inputs, labels, eta, momentum, decay, predicted):  # type: ignore[no-untyped-def]
+def _walk(weights, bias, velocity, bias_velocity, inputs, labels, eta, momentum, decay, predicted):
     classes, n_pre = weights.shape
     kind = weights.dtype.type
     drive = np.empty(classes, weights.dtype)

@@ -12,7 +12,7 @@ from neurosim.streaming.compiled import FASTMATH, Sums
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _begin(base, history, length, total):  # type: ignore[no-untyped-def]
+def _begin(base, history, length, total):
     """A block's own sums: a part of the chunk's, with what is already there put aside."""
     n_post, kind = total.change.shape[1], total.change.dtype
     window = min(history, len(total.speed))
@@ -35,7 +35,7 @@ def _begin(base, history, length, total):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _carry(constants, before, n, base, total, sums, aside):  # type: ignore[no-untyped-def]
+def _carry(constants, before, n, base, total, sums, aside):
     """What a block of n did to the weights joins what the ``before`` ahead of it did."""
     history = len(aside.change)
     if len(total.speed) > 0:
@@ -56,7 +56,7 @@ def _carry(constants, before, n, base, total, sums, aside):  # type: ignore[no-u
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _advance(constants, n, base, start, speed_start, gram, sums, product):  # type: ignore[no-untyped-def]
+def _advance(constants, n, base, start, speed_start, gram, sums, product):
     """Bring the products of later inputs from a block's initial to its final weights."""
     shared = np.ascontiguousarray(gram[:, base : base + sums.change.shape[0]])
     if sums.speed.shape[0] > 0:
@@ -75,9 +75,22 @@ def _advance(constants, n, base, start, speed_start, gram, sums, product):  # ty
     start += product
 
 
-def _walk(rule, plan, constants, numbers, block, start, speed_start, gram, traces, neurons, total,
-          output, records):  # type: ignore[no-untyped-def] # fmt: skip
-    presentations, samples = plan.index.size, plan.at_rest.size
+def _walk(
+    rule,
+    plan,
+    constants,
+    numbers,
+    block,
+    start,
+    speed_start,
+    gram,
+    traces,
+    neurons,
+    total,
+    output,
+    records,
+):
+    presentations, samples = plan.geometry.size, plan.at_rest.size
     window = plan.filter.shape[2]
     history = window - samples
     n_post, kind = start.shape[1], start.dtype.type
@@ -90,7 +103,7 @@ def _walk(rule, plan, constants, numbers, block, start, speed_start, gram, trace
         length = history + n * samples
         sums, aside = _begin(base, history, length, total)
         for t in range(t0, t0 + n):
-            u, first = plan.index[t], (t - t0) * samples
+            u, first = plan.geometry[t], (t - t0) * samples
             known = history + first + samples
             # 1. respond to every trace  2. compare with what was before
             fused.respond(constants, plan, t, base, start, speed_start, gram, traces, neurons, sums,
@@ -150,7 +163,7 @@ def walk(rule: Any, *arguments: Any) -> None:
     kind = str(arguments[4].dtype)
     if kind not in _COMPILED:
         function = nb.types.FunctionType(rule.nopython_signatures[0])
-        signature = nb.void(function, *(nb.typeof(a) for a in arguments))
-        options = {"nogil": True, "cache": True, "fastmath": FASTMATH}
-        _COMPILED[kind] = nb.njit(signature, **options)(_walk)
+        signature = nb.void(function, *map(nb.typeof, arguments))
+        compiler = nb.njit(signature, nogil=True, cache=True, fastmath=FASTMATH)
+        _COMPILED[kind] = compiler(_walk)
     _COMPILED[kind](rule, *arguments)

@@ -1,0 +1,162 @@
+"""A network: ordered dense layers and a linear read-out, with parameters by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from neurosim.checks import require, require_one_of
+from neurosim.layers import Activity, Dense
+from neurosim.ops.grouping import Grouping
+from neurosim.ops.nonlinearity import Nonlinearity
+from neurosim.seeds import Seeds
+
+Source = Literal["last", "all"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """Layers ``layer1``, ``layer2``, ... and a softmax read-out.
+
+    Parameters
+    ----------
+    layers : tuple of Dense
+        In order; each sees the output of the one before.
+    readout : dict of str to ndarray
+        ``weights`` (n_classes, n_read) and ``bias`` (n_classes,).
+    reads : {"last", "all"}
+        Whether the read-out sees the last layer's output or all layers' side by side.
+    """
+
+    layers: tuple[Dense, ...]
+    readout: Mapping[str, np.ndarray]
+    reads: Source = "last"
+
+    def __post_init__(self) -> None:
+        require(len(self.layers) > 0, "Network.layers", "hold at least one layer", self.layers)
+        require_one_of("Network.reads", self.reads, ("last", "all"))
+        for before, after in zip(self.layers, self.layers[1:], strict=False):
+            sizes = (before.n_post, after.n_pre)
+            require(sizes[0] == sizes[1], "Network.layers", "fit one another", sizes)
+        shape = (self.n_classes, self.n_read)
+        fits = self.readout["weights"].shape == shape
+        require(fits, "Network.readout", f"have weights of {shape}", self.readout["weights"].shape)
+
+    @classmethod
+    def dense(
+        cls,
+        n_inputs: int,
+        widths: tuple[int, ...],
+        n_classes: int,
+        seeds: Seeds,
+        *,
+        nonlinearity: Nonlinearity | None = None,
+        grouping: Grouping | None = None,
+        gain: float = 1.0,
+        reads: Source = "last",
+        dtype: str = "float32",
+    ) -> Network:
+        """A network with weights drawn from ``layerK/weights``, uniform in +-gain / sqrt(n_pre).
+
+        Parameters
+        ----------
+        n_inputs : int
+        widths : tuple of int
+            Neurons of each layer.
+        n_classes : int
+        seeds : Seeds
+        nonlinearity, grouping
+            Of every layer; the defaults are leaky ReLU and no groups.
+        gain : float
+            Multiple of the default limit 1 / sqrt(n_pre).
+        reads : {"last", "all"}
+            What the read-out sees.
+        dtype : {"float32", "float64"}
+        """
+        require(n_inputs >= 1, "Network.dense(n_inputs)", "be at least 1", n_inputs)
+        require(gain > 0, "Network.dense(gain)", "be positive", gain)
+        require_one_of("Network.dense(dtype)", dtype, ("float32", "float64"))
+        require(
+            len(widths) > 0 and min(widths) >= 1, "Network.dense(widths)", "be positive", widths
+        )
+        sizes = (n_inputs, *widths)
+        layers = tuple(
+            Dense(
+                Dense.draw(n, m, gain, seeds.generator(f"layer{k + 1}/weights"), dtype),
+                nonlinearity or Nonlinearity(),
+                grouping,
+            )
+            for k, (m, n) in enumerate(zip(sizes, widths, strict=False))
+        )
+        n_read = widths[-1] if reads == "last" else sum(widths)
+        readout = {
+            "weights": np.zeros((n_classes, n_read), dtype),
+            "bias": np.zeros(n_classes, dtype),
+        }
+        return cls(layers=layers, readout=readout, reads=reads)
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs of the first layer."""
+        return self.layers[0].n_pre
+
+    @property
+    def n_classes(self) -> int:
+        """Outputs of the read-out."""
+        return len(self.readout["bias"])
+
+    @property
+    def n_read(self) -> int:
+        """Inputs of the read-out."""
+        widths = [layer.n_post for layer in self.layers]
+        return widths[-1] if self.reads == "last" else sum(widths)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the layers, in order."""
+        return tuple(f"layer{k + 1}" for k in range(len(self.layers)))
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Float type of all parameters."""
+        return self.layers[0].weights.dtype
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """All weights by name, in order: layer1, layer2, ..., readout/weights, readout/bias."""
+        named = dict(zip(self.names, (layer.weights for layer in self.layers), strict=True))
+        return named | {f"readout/{name}": array for name, array in self.readout.items()}
+
+    def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Network:
+        """The same network with other weights, named as in `parameters`."""
+        layers = tuple(
+            replace(layer, weights=parameters[name])
+            for name, layer in zip(self.names, self.layers, strict=True)
+        )
+        readout = {name: parameters[f"readout/{name}"] for name in ("weights", "bias")}
+        return replace(self, layers=layers, readout=readout)
+
+    def activities(self, stimuli: np.ndarray) -> list[Activity]:
+        """Settled response of every layer to a batch, (n, n_inputs)."""
+        found: list[Activity] = []
+        for layer in self.layers:
+            pre = found[-1].output if found else stimuli
+            found.append(layer.respond(pre, layer.drive(pre)))
+        return found
+
+    def scores(self, stimuli: np.ndarray) -> np.ndarray:
+        """Drive of the read-out, (n, n_classes)."""
+        outputs = [activity.output for activity in self.activities(stimuli)]
+        read = outputs[-1] if self.reads == "last" else np.concatenate(outputs, axis=1)
+        return read @ self.readout["weights"].T + self.readout["bias"]
+
+    def accuracy(self, stimuli: np.ndarray, labels: np.ndarray, batch: int = 2048) -> float:
+        """Fraction of ``stimuli`` (n, n_inputs) whose largest score is at their label."""
+        require(len(labels) > 0, "Network.accuracy(labels)", "not be empty", labels)
+        right = 0
+        for first in range(0, len(labels), batch):
+            part = slice(first, first + batch)
+            right += int((self.scores(stimuli[part]).argmax(axis=1) == labels[part]).sum())
+        return right / len(labels)

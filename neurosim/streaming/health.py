@@ -1,0 +1,125 @@
+"""Signs that a layer has stopped learning, measured as the run goes, with what to change."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neurosim.streaming.circuit import LayerCircuit, Shown
+from neurosim.streaming.plan import Plan
+
+UNDERFLOW = 1e-6
+COLLAPSED = 1e-3
+DEAD = 0.5
+EXPLODED = 100.0
+
+
+class Finding(NamedTuple):
+    """One ailment: where, what was measured, what to do."""
+
+    layer: str
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.problem} {self.remedy}"
+
+
+class Vitals(NamedTuple):
+    """Means over the presentations since the last look.
+
+    similarity : mean k between compared presentations.
+    underflow : fraction of comparisons with k below 1e-6.
+    modulator : mean |M| sigma^2, at most about 2.
+    distance : root mean square change of the compared activity.
+    active : fraction of neurons that were ever above zero.
+    growth : norm of the weights over their initial norm.
+    """
+
+    similarity: float
+    underflow: float
+    modulator: float
+    distance: float
+    active: float
+    growth: float
+
+
+class LayerHealth:
+    """Collects a layer's vital signs.
+
+    Parameters
+    ----------
+    name : str
+    circuit : LayerCircuit
+    """
+
+    def __init__(self, name: str, circuit: LayerCircuit) -> None:
+        self._name, self._circuit = name, circuit
+        self._initial = float(np.linalg.norm(circuit.layer.weights))
+        self._clear()
+
+    def _clear(self) -> None:
+        self._count = 0
+        self._sums = np.zeros(4)
+        self._active = np.zeros(self._circuit.layer.n_post, bool)
+
+    def observe(self, shown: Shown, plan: Plan) -> None:
+        """Take in what a chunk did."""
+        self._active |= shown.rate.max(axis=0) > 0
+        taught = plan.gate > 0
+        if self._circuit.rule.compares == "nothing" or not taught.any():
+            return
+        b1, modulator = shown.third[..., 0][taught], shown.third[..., 3][taught]
+        similarity = self._circuit.third_factor.similarity(b1)
+        self._count += b1.size
+        self._sums += (
+            similarity.sum(),
+            (similarity < UNDERFLOW).sum(),
+            np.abs(modulator).sum() * self._circuit.third_factor.sigma**2,
+            b1.sum(),
+        )
+
+    def vitals(self, weights: np.ndarray) -> Vitals:
+        """Means since the last call, which are then forgotten."""
+        count = max(self._count, 1)
+        similarity, underflow, modulator, b1 = self._sums / count
+        if not self._count:
+            similarity = modulator = np.nan
+        active = float(self._active.mean())
+        growth = float(np.linalg.norm(weights)) / max(self._initial, 1e-30)
+        self._clear()
+        distance = float(np.sqrt(b1))
+        return Vitals(
+            float(similarity), float(underflow), float(modulator), distance, active, growth
+        )
+
+    def findings(self, vitals: Vitals) -> list[Finding]:
+        """What is wrong, if anything."""
+        found = []
+        sigma = self._circuit.third_factor.sigma
+        if vitals.underflow > 0.5:
+            found.append(Finding(
+                self._name,
+                f"similarity underflows in {vitals.underflow:.0%} of comparisons (activity changes "
+                f"by {vitals.distance:.3g}, sigma is {sigma:g}): the layer does not learn.",
+                f"Use a sigma near {vitals.distance / 2:.2g}, or the grouped rule.",
+            ))  # fmt: skip
+        elif vitals.modulator < COLLAPSED:
+            found.append(Finding(
+                self._name,
+                f"the third factor has collapsed (mean |M| sigma^2 = {vitals.modulator:.2g}): all "
+                f"presentations look the same (similarity {vitals.similarity:.6f}).",
+                f"Raise the initial gain, or lower sigma to {max(vitals.distance, 1e-3):.1g}.",
+            ))  # fmt: skip
+        if vitals.active < DEAD:
+            found.append(Finding(
+                self._name, f"{1 - vitals.active:.0%} of the neurons are never active.",
+                "Lower the learning rate, or use a leaky nonlinearity.",
+            ))  # fmt: skip
+        if vitals.growth > EXPLODED:
+            found.append(Finding(
+                self._name, f"the weights have grown {vitals.growth:.3g}-fold.",
+                "Lower the learning rate or add weight decay.",
+            ))  # fmt: skip
+        return found

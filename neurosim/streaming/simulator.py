@@ -1,0 +1,294 @@
+"""The simulator: shows a stream to a network that learns as the samples pass.
+
+One chunk, from stimulus to weight change:
+
+1. `Stream.chunks` yields the next presentations.
+2. `Planner.plan` turns durations, gaps and labels into a `Plan`: matrices and teaching signals.
+3. For each layer, in order, `Engine.present` (or its reference, `circuit.present`)
+   a. drives the layer with the weights as they are at each presentation,
+   b. responds: nonlinearity, dynamics, groups, divisive normalization,
+   c. compares with earlier presentations: the third factor,
+   d. asks the rule for postsynaptic factors,
+   e. changes the weights.
+4. The read-outs predict, then learn by the delta rule.
+5. Health is taken, traces are recorded, progress is shown.
+
+Layers work on different chunks at the same time: nothing flows back, so results are those of one
+presentation after the other. Evaluations and checkpoints wait until all chunks have arrived.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from neurosim.checks import Interrupted, SettingError, require
+from neurosim.network import Network
+from neurosim.progress import Progress
+from neurosim.recording import Recorder, RecordSettings
+from neurosim.seeds import Seeds
+from neurosim.streaming.assembly import Assembly, Chunk, Learning
+from neurosim.streaming.health import Finding, LayerHealth
+from neurosim.streaming.interruption import Interruption
+from neurosim.streaming.pipeline import pipeline
+from neurosim.streaming.presentations import Presentation, Presentations, Stream, gather
+from neurosim.streaming.probes import Probes, accuracy_name
+
+CHECKPOINT_SECONDS = 60.0
+
+
+class Response(NamedTuple):
+    """What one presentation did: output of every layer at the offset, and the prediction."""
+
+    outputs: list[np.ndarray]
+    predicted: int
+
+
+class Simulator:
+    """Shows presentations to a network and lets it learn.
+
+    Parameters
+    ----------
+    network : Network
+        Initial weights; `network` is the property with the current ones.
+    learning : Learning
+        Rule, timeline, third factor, dynamics, learning rates.
+    seeds : Seeds
+        Which synapses are recorded is drawn from ``recording``.
+    background : ndarray, shape (n_inputs,), optional
+        Input activity at rest; zero if not given.
+    chunk : int
+        Traces that pass a layer at once. Results do not depend on it (to rounding).
+    threads : int
+        Working threads; results do not depend on them.
+    engine : {"chunked", "reference"}
+        Fused, or sample by sample in NumPy.
+
+    Raises
+    ------
+    SettingError
+        If parts do not fit one another.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        learning: Learning,
+        seeds: Seeds,
+        *,
+        background: np.ndarray | None = None,
+        chunk: int = 128,
+        threads: int = 2,
+        engine: str = "chunked",
+    ) -> None:
+        require(chunk >= 1, "Simulator.chunk", "be at least 1", chunk)
+        require(threads >= 1, "Simulator.threads", "be at least 1", threads)
+        rest = np.zeros(network.n_inputs) if background is None else np.asarray(background)
+        shape = (network.n_inputs,)
+        require(rest.shape == shape, "Simulator.background", f"be of shape {shape}", rest.shape)
+        self._parts = Assembly(network, learning, rest.astype(network.dtype), engine)
+        self._seeds = seeds
+        self._threads = threads
+        self._chunk = max(1, chunk // learning.timeline.n_traces)
+        self._health = [
+            LayerHealth(name, circuit)
+            for name, circuit in zip(network.names, self._parts.circuits, strict=True)
+        ]
+        self.presentations = 0
+        self.seconds = 0.0
+        self.findings: list[Finding] = []
+        self._online, self._looked, self._ended = 0.0, -1, False
+
+    @property
+    def network(self) -> Network:
+        """The network with its current weights (not a copy)."""
+        parameters = {
+            name: state["weights"]
+            for name, state in zip(self._parts.network.names, self._parts.states, strict=True)
+        }
+        readout = self._parts.readouts["readout"]
+        parameters |= {f"readout/{name}": readout[name] for name in ("weights", "bias")}
+        return self._parts.network.with_parameters(parameters)
+
+    def accuracy(self, stimuli: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """Accuracy of each read-out on settled responses: ``accuracy``, ``accuracy_layer1``, ..."""
+        right = dict.fromkeys(self._parts.sources, 0)
+        network = self.network
+        require(len(labels) > 0, "Simulator.accuracy(labels)", "not be empty", labels)
+        for first in range(0, len(labels), 2048):
+            part = slice(first, first + 2048)
+            outputs = [a.output for a in network.activities(stimuli[part].astype(network.dtype))]
+            for name, source in self._parts.sources.items():
+                state = self._parts.readouts[name]
+                read = np.concatenate([outputs[k] for k in source], axis=1)
+                scores = read @ state["weights"].T + state["bias"]
+                right[name] += int((scores.argmax(axis=1) == labels[part]).sum())
+        return {accuracy_name(name): count / len(labels) for name, count in right.items()}
+
+    def present(self, presentation: Presentation) -> Response:
+        """Show one presentation, for protocols whose next stimulus depends on the response."""
+        chunk = self._parts.draw(self.presentations, gather([presentation]), np.zeros(1))
+        for stage in self._parts.stages():
+            chunk = stage(chunk)
+        self._arrived(chunk)
+        return Response([s.output[-1] for s in chunk.layers], int(chunk.predicted["readout"][0]))
+
+    def run(
+        self,
+        stream: Stream,
+        *,
+        recorder: Recorder | None = None,
+        evaluate: Callable[[Simulator], dict[str, float]] | None = None,
+        evaluate_every: int | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Show a stream to its end, recording and checkpointing as the recorder's settings say.
+
+        Parameters
+        ----------
+        stream : Stream
+        recorder : Recorder, optional
+            Not yet begun. If it holds a checkpoint the run continues from there.
+        evaluate : callable, optional
+            Called with the simulator every ``evaluate_every`` presentations (at the next chunk's
+            end) and at the end; what it returns, accuracies by name, goes to the history.
+        evaluate_every : int, optional
+        progress : Progress, optional
+
+        Raises
+        ------
+        SettingError
+            If a presentation cannot be shown (shape, NaN, label, duration).
+        DivergenceError
+            If activity became NaN or infinite; what was recorded is kept.
+        Interrupted
+            After Ctrl-C or SIGTERM, once a checkpoint is written.
+        """
+        total = stream.length
+        if total is None and self._parts.learning.schedule.course != "constant":
+            raise SettingError(
+                "Schedule.course must be constant for a stream without an end; got "
+                f"{self._parts.learning.schedule.course!r}. Give the stream a length."
+            )
+        every = evaluate_every or 0
+        require(every >= 0, "Simulator.run(evaluate_every)", "be positive", every)
+        probes = Probes(self._parts, recorder.record if recorder else RecordSettings(), self._seeds)
+        if recorder is not None:
+            self._restore(recorder)
+            probes.declare(recorder, total)
+            recorder.begin()
+        save_every = recorder.record.checkpoint_every if recorder else 0
+        progress = progress or Progress(quiet=True)
+        progress.start(total, "streaming", self.presentations)
+        chunks = stream.chunks(self.presentations, self._chunk)
+        self._ended = False
+        with threadpool_limits(1, user_api="blas"), Interruption() as interruption:
+            while not (self._ended or interruption.requested):
+                look, save = self._next(every), self._next(save_every)
+                leg = self._leg(chunks, total, min(look, save), save_every == 0, interruption)
+                for chunk in pipeline(leg, self._parts.stages(), self._threads):
+                    self._arrived(chunk)
+                    if recorder is not None:
+                        probes.write(recorder, chunk, self.seconds)
+                    progress.update(self.presentations, accuracy=self._online)
+                if self.presentations >= look or self._ended:
+                    self._look(recorder, evaluate, progress)
+                if recorder is not None:
+                    recorder.save_checkpoint(*self._checkpoint())
+        if not self._ended:
+            kept = "It can be resumed." if recorder else "Nothing was recorded."
+            raise Interrupted(f"Interrupted after {self.presentations} presentations. {kept}")
+
+    def _next(self, every: int) -> float:
+        """The next multiple of ``every`` presentations; never if that is 0."""
+        return (self.presentations // every + 1) * every if every else float("inf")
+
+    def _leg(
+        self,
+        chunks: Iterator[Presentations],
+        total: int | None,
+        until: float,
+        by_clock: bool,
+        interruption: Interruption,
+    ) -> Iterator[Chunk]:
+        """Chunks up to where something has to wait for all of them to arrive."""
+        first, began = self.presentations, time.monotonic()
+        while first < until and not interruption.requested:
+            if by_clock and time.monotonic() - began > CHECKPOINT_SECONDS:
+                return
+            shown = next(chunks, None)
+            if shown is None:
+                self._ended = True
+                return
+            n = len(shown.labels)
+            passed = (first + np.arange(n)) / total if total else np.zeros(n)
+            yield self._parts.draw(first, shown, passed)
+            first += n
+
+    def _arrived(self, chunk: Chunk) -> None:
+        """Count a chunk that has passed all layers, and take the layers' health."""
+        self.presentations += len(chunk.shown.labels)
+        self.seconds += float(chunk.shown.durations.sum() + chunk.shown.gaps.sum())
+        right = float((chunk.predicted["readout"] == chunk.shown.labels).mean())
+        self._online += (right - self._online) * min(1.0, len(chunk.shown.labels) / 5000)
+        for health, shown in zip(self._health, chunk.layers, strict=True):
+            health.observe(shown, chunk.plan)
+
+    def _look(
+        self,
+        recorder: Recorder | None,
+        evaluate: Callable[[Simulator], dict[str, float]] | None,
+        progress: Progress,
+    ) -> None:
+        """Evaluate, judge the layers' health, and note both in the history."""
+        if self._looked == self.presentations:
+            return
+        self._looked = self.presentations
+        figures = evaluate(self) if evaluate else {}
+        known = set(self.findings)
+        vitals: dict[str, float] = {}
+        for health, state, name in zip(
+            self._health, self._parts.states, self._parts.network.names, strict=True
+        ):
+            signs = health.vitals(state["weights"])
+            vitals |= {f"{name}_{field}": value for field, value in signs._asdict().items()}
+            for finding in health.findings(signs):
+                if not any((f.layer, f.remedy) == (finding.layer, finding.remedy) for f in known):
+                    progress.message(f"warning: {finding}")
+                    self.findings.append(finding)
+        if recorder is not None:
+            recorder.note(
+                presentations=self.presentations, seconds=self.seconds,
+                accuracy_online=self._online, **figures, **vitals,
+            )  # fmt: skip
+
+    def _checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+        arrays = {f"planner/{name}": a for name, a in self._parts.plan_state.items()}
+        for name, state in zip(self._parts.network.names, self._parts.states, strict=True):
+            arrays |= {f"{name}/{key}": array for key, array in state.items()}
+        for name, state in self._parts.readouts.items():
+            arrays |= {f"read/{name}/{key}": array for key, array in state.items()}
+        place = {
+            "presentations": self.presentations, "seconds": self.seconds, "online": self._online,
+        }  # fmt: skip
+        return arrays, place
+
+    def _restore(self, recorder: Recorder) -> None:
+        """Continue from the recorder's checkpoint, if it has one."""
+        saved = recorder.checkpoint
+        if saved is None:
+            return
+        groups: dict[str, dict[str, np.ndarray]] = {}
+        for name, array in saved.arrays.items():
+            group, _, key = name.rpartition("/")
+            groups.setdefault(group, {})[key] = np.array(array)
+        self._parts.plan_state = groups["planner"]
+        self._parts.states = [groups[name] for name in self._parts.network.names]
+        self._parts.readouts = {name: groups[f"read/{name}"] for name in self._parts.readouts}
+        self.presentations = int(saved.position["presentations"])
+        self.seconds = float(saved.position["seconds"])
+        self._online = float(saved.position["online"])
