@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -152,6 +153,17 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         """Print a line of its own, above the live line."""
         if not self._quiet:
             self._console.print(text, markup=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def announce(self, text: str, after: float = 2.0) -> Iterator[None]:
+        """Print a line if what happens in this context takes longer than ``after`` seconds."""
+        timer = threading.Timer(after, self.message, (text,))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _show(self) -> None:
         self._shown = self._done

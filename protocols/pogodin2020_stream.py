@@ -7,7 +7,6 @@ part of the training set that is then not learned from.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +77,7 @@ def run(config: Config, recorder: Recorder) -> Path:
     def evaluate(now: Simulator) -> dict[str, float]:
         return now.accuracy(data.x_test, data.y_test)
 
-    began, start = time.perf_counter(), recorder.checkpoint
+    before = recorder.checkpoint.position["presentations"] if recorder.checkpoint else 0
     with Progress() as progress:
         simulation.run(
             stream,
@@ -87,16 +86,15 @@ def run(config: Config, recorder: Recorder) -> Path:
             evaluate_every=max(1, stream.length // max(config.evaluations, 1)),
             progress=progress,
         )
-    shown = simulation.presentations - (start.position["presentations"] if start else 0)
-    elapsed = time.perf_counter() - began
+    shown = simulation.presentations - before
     accuracies = evaluate(simulation)
     accuracies["test_accuracy"] = accuracies.pop("accuracy")
     return recorder.finish(
         {
             "presentations": simulation.presentations,
             "simulated_seconds": simulation.seconds,
-            "seconds": elapsed,
-            "presentations_per_second": shown / elapsed,
+            "seconds": simulation.elapsed,
+            "presentations_per_second": shown / simulation.elapsed,
             **accuracies,
             "measured_on": "validation" if config.validation else "test",
             "data": data.name,

@@ -43,7 +43,7 @@ def plot(run: Run, path: Path) -> None:
     """Accuracy of every read-out, the third factor's course, and some synapses on their way."""
     history = run.history
     with context():
-        drawing, axes = figure(1, 3)
+        drawing, axes = figure(1, 3, width=4.6, height=3.4)
         learning, factor, synapses = axes.flat
         for column, values in history.items():
             if column.startswith("accuracy"):

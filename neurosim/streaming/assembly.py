@@ -15,7 +15,7 @@ from neurosim.checks import DivergenceError, SettingError, require, require_one_
 from neurosim.network import Network
 from neurosim.optimizers import Schedule
 from neurosim.plasticity import PlasticityRule
-from neurosim.streaming.chunked import Engine
+from neurosim.streaming.chunked import Engine, warm_up
 from neurosim.streaming.circuit import LayerCircuit, Shown, State
 from neurosim.streaming.circuit import present as present_one
 from neurosim.streaming.neuron import NeuronDynamics
@@ -168,6 +168,14 @@ class Assembly:
             present = [getattr(s, name)[before:] for s in found]
             parts[name] = np.concatenate([getattr(found[0], name)[:before], *present])
         return state, Shown(**parts)
+
+    def prepare(self) -> None:
+        """Compile everything before the clock starts."""
+        warm_up(self.network.dtype.name)
+        dtype = self.network.dtype
+        self.readout.present(
+            self.readout.start(1, dtype), np.zeros((1, 1), dtype), np.zeros(1, np.int64), np.ones(1)
+        )
 
     def stages(self) -> list[Callable[[Chunk], Chunk]]:
         """What happens to a chunk, in order; each stage may work on another chunk meanwhile."""

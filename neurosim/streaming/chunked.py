@@ -2,8 +2,8 @@
 
 A chunk is cut into blocks. ``start = X W^T`` and ``gram = X Q^T`` are matrix products over the
 whole chunk; each block is walked presentation by presentation (`walk`); then what the block did to
-the weights is added to the starting drives of the blocks after it, again as a matrix product. At the
-end the weights are updated once, ``W += change^T Q``. The trajectory is that of `circuit.present`.
+the weights is added to the starting drives of later blocks, again as a matrix product. At the end
+the weights are updated once, ``W += change^T Q``. The trajectory is that of `circuit.present`.
 
 Source: shared algebra of all rules of the form postsynaptic (x) presynaptic; see docs/design.md.
 """
@@ -14,10 +14,14 @@ import numpy as np
 from numba import njit
 
 from neurosim.dynamics.memory import recall_memory, relax_memory
+from neurosim.layers import Dense
 from neurosim.ops.linalg import accumulate_outer
+from neurosim.plasticity import Hebb
 from neurosim.streaming.circuit import LayerCircuit, Shown, State
 from neurosim.streaming.compiled import Constants, Neurons, Records, Sums, Traces, compile_rule
-from neurosim.streaming.plan import Plan
+from neurosim.streaming.plan import Plan, Planner
+from neurosim.streaming.presentations import Presentations
+from neurosim.streaming.timeline import TwoPoint
 from neurosim.streaming.walk import walk
 
 BLOCK_TRACES = 32
@@ -159,6 +163,18 @@ class Engine:
             state["velocity"] *= self._dtype.type(self._circuit.momentum**n)
             accumulate_outer(state["velocity"], total.speed, pre)
         accumulate_outer(weights, total.change, pre)
+
+
+def warm_up(dtype: str) -> None:
+    """Compile what every rule and network shares, once per float type and installation."""
+    circuit = LayerCircuit(
+        layer=Dense(np.zeros((2, 2), dtype)), rule=Hebb(), background=np.zeros(2, dtype)
+    )
+    timeline = TwoPoint()
+    planner = Planner(timeline, circuit.third_factor.beta, 2)
+    shown = Presentations(np.zeros((1, 2), dtype), np.zeros(1, np.int64), np.ones(1), np.zeros(1))
+    plan, _ = planner.plan(planner.start(), shown, np.zeros(1))
+    Engine(circuit).present(circuit.start(1), plan, shown.stimuli, np.zeros(0, np.int64))
 
 
 @njit(cache=True, nogil=True)

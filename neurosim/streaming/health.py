@@ -10,17 +10,22 @@ from neurosim.streaming.circuit import LayerCircuit, Shown
 from neurosim.streaming.plan import Plan
 
 UNDERFLOW = 1e-6
-COLLAPSED = 1e-3
+COLLAPSED = 0.03
 DEAD = 0.5
 EXPLODED = 100.0
 
 
 class Finding(NamedTuple):
-    """One ailment: where, what was measured, what to do."""
+    """One ailment: where, of which kind, what was measured, what to do."""
 
     layer: str
+    kind: str
     problem: str
     remedy: str
+
+    def same(self, other: Finding) -> bool:
+        """Whether this is the same ailment, whatever was measured this time."""
+        return (self.layer, self.kind) == (other.layer, other.kind)
 
     def __str__(self) -> str:
         return f"{self.layer}: {self.problem} {self.remedy}"
@@ -60,20 +65,19 @@ class LayerHealth:
         self._clear()
 
     def _clear(self) -> None:
-        self._count = 0
-        self._sums = np.zeros(4)
-        self._active = np.zeros(self._circuit.layer.n_post, bool)
+        n = self._circuit.layer.n_post
+        self.state = {"count": np.zeros(1), "sums": np.zeros(4), "active": np.zeros(n, bool)}
 
     def observe(self, shown: Shown, plan: Plan) -> None:
         """Take in what a chunk did."""
-        self._active |= shown.rate.max(axis=0) > 0
+        self.state["active"] |= shown.rate.max(axis=0) > 0
         taught = plan.gate > 0
         if self._circuit.rule.compares == "nothing" or not taught.any():
             return
         b1, modulator = shown.third[..., 0][taught], shown.third[..., 3][taught]
         similarity = self._circuit.third_factor.similarity(b1)
-        self._count += b1.size
-        self._sums += (
+        self.state["count"] += b1.size
+        self.state["sums"] += (
             similarity.sum(),
             (similarity < UNDERFLOW).sum(),
             np.abs(modulator).sum() * self._circuit.third_factor.sigma**2,
@@ -82,11 +86,11 @@ class LayerHealth:
 
     def vitals(self, weights: np.ndarray) -> Vitals:
         """Means since the last call, which are then forgotten."""
-        count = max(self._count, 1)
-        similarity, underflow, modulator, b1 = self._sums / count
-        if not self._count:
-            similarity = modulator = np.nan
-        active = float(self._active.mean())
+        count = float(self.state["count"][0])
+        similarity, underflow, modulator, b1 = self.state["sums"] / max(count, 1)
+        if not count:
+            similarity = modulator = b1 = np.nan
+        active = float(self.state["active"].mean())
         growth = float(np.linalg.norm(weights)) / max(self._initial, 1e-30)
         self._clear()
         distance = float(np.sqrt(b1))
@@ -100,26 +104,26 @@ class LayerHealth:
         sigma = self._circuit.third_factor.sigma
         if vitals.underflow > 0.5:
             found.append(Finding(
-                self._name,
+                self._name, "underflow",
                 f"similarity underflows in {vitals.underflow:.0%} of comparisons (activity changes "
                 f"by {vitals.distance:.3g}, sigma is {sigma:g}): the layer does not learn.",
                 f"Use a sigma near {vitals.distance / 2:.2g}, or the grouped rule.",
             ))  # fmt: skip
-        elif vitals.modulator < COLLAPSED:
+        elif vitals.distance < COLLAPSED * sigma:
             found.append(Finding(
-                self._name,
-                f"the third factor has collapsed (mean |M| sigma^2 = {vitals.modulator:.2g}): all "
-                f"presentations look the same (similarity {vitals.similarity:.6f}).",
+                self._name, "collapsed",
+                f"the third factor has collapsed (mean similarity {vitals.similarity:.6f}): all "
+                f"presentations look the same (activity changes by {vitals.distance:.2g}).",
                 f"Raise the initial gain, or lower sigma to {max(vitals.distance, 1e-3):.1g}.",
             ))  # fmt: skip
         if vitals.active < DEAD:
             found.append(Finding(
-                self._name, f"{1 - vitals.active:.0%} of the neurons are never active.",
+                self._name, "dead", f"{1 - vitals.active:.0%} of the neurons are never active.",
                 "Lower the learning rate, or use a leaky nonlinearity.",
             ))  # fmt: skip
         if vitals.growth > EXPLODED:
             found.append(Finding(
-                self._name, f"the weights have grown {vitals.growth:.3g}-fold.",
+                self._name, "exploded", f"the weights have grown {vitals.growth:.3g}-fold.",
                 "Lower the learning rate or add weight decay.",
             ))  # fmt: skip
         return found

@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from neurosim.checks import Interrupted, SettingError, require
 from neurosim.network import Network
 from neurosim.progress import Progress
-from neurosim.recording import Recorder, RecordSettings
+from neurosim.recording import Checkpoint, Recorder, RecordSettings
 from neurosim.seeds import Seeds
 from neurosim.streaming.assembly import Assembly, Chunk, Learning
 from neurosim.streaming.health import Finding, LayerHealth
@@ -37,6 +37,7 @@ from neurosim.streaming.interruption import Interruption
 from neurosim.streaming.pipeline import pipeline
 from neurosim.streaming.presentations import Presentation, Presentations, Stream, gather
 from neurosim.streaming.probes import Probes, accuracy_name
+from neurosim.streaming.snapshot import pack, unpack
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -67,6 +68,17 @@ class Simulator:
         Working threads; results do not depend on them.
     engine : {"chunked", "reference"}
         Fused, or sample by sample in NumPy.
+
+    Attributes
+    ----------
+    presentations : int
+        Shown so far.
+    seconds : float
+        Simulated time so far.
+    elapsed : float
+        Time the last `run` took, compilation left out, seconds.
+    findings : list of Finding
+        What was wrong with the layers' health, each ailment once.
 
     Raises
     ------
@@ -100,6 +112,7 @@ class Simulator:
         ]
         self.presentations = 0
         self.seconds = 0.0
+        self.elapsed = 0.0
         self.findings: list[Finding] = []
         self._online, self._looked, self._ended = 0.0, -1, False
 
@@ -178,14 +191,17 @@ class Simulator:
         require(every >= 0, "Simulator.run(evaluate_every)", "be positive", every)
         probes = Probes(self._parts, recorder.record if recorder else RecordSettings(), self._seeds)
         if recorder is not None:
-            self._restore(recorder)
+            if recorder.checkpoint is not None:
+                self._restore(recorder.checkpoint)
             probes.declare(recorder, total)
             recorder.begin()
         save_every = recorder.record.checkpoint_every if recorder else 0
         progress = progress or Progress(quiet=True)
+        with progress.announce("compiling the engine: about half a minute, once"):
+            self._parts.prepare()
         progress.start(total, "streaming", self.presentations)
         chunks = stream.chunks(self.presentations, self._chunk)
-        self._ended = False
+        self._ended, began = False, time.perf_counter()
         with threadpool_limits(1, user_api="blas"), Interruption() as interruption:
             while not (self._ended or interruption.requested):
                 look, save = self._next(every), self._next(save_every)
@@ -198,7 +214,8 @@ class Simulator:
                 if self.presentations >= look or self._ended:
                     self._look(recorder, evaluate, progress)
                 if recorder is not None:
-                    recorder.save_checkpoint(*self._checkpoint())
+                    recorder.save_checkpoint(pack(self._parts, self._health), self._place())
+        self.elapsed = time.perf_counter() - began
         if not self._ended:
             kept = "It can be resumed." if recorder else "Nothing was recorded."
             raise Interrupted(f"Interrupted after {self.presentations} presentations. {kept}")
@@ -234,7 +251,8 @@ class Simulator:
         self.presentations += len(chunk.shown.labels)
         self.seconds += float(chunk.shown.durations.sum() + chunk.shown.gaps.sum())
         right = float((chunk.predicted["readout"] == chunk.shown.labels).mean())
-        self._online += (right - self._online) * min(1.0, len(chunk.shown.labels) / 5000)
+        recent = min(self.presentations, 5000)
+        self._online += (right - self._online) * len(chunk.shown.labels) / recent
         for health, shown in zip(self._health, chunk.layers, strict=True):
             health.observe(shown, chunk.plan)
 
@@ -249,7 +267,6 @@ class Simulator:
             return
         self._looked = self.presentations
         figures = evaluate(self) if evaluate else {}
-        known = set(self.findings)
         vitals: dict[str, float] = {}
         for health, state, name in zip(
             self._health, self._parts.states, self._parts.network.names, strict=True
@@ -257,7 +274,7 @@ class Simulator:
             signs = health.vitals(state["weights"])
             vitals |= {f"{name}_{field}": value for field, value in signs._asdict().items()}
             for finding in health.findings(signs):
-                if not any((f.layer, f.remedy) == (finding.layer, finding.remedy) for f in known):
+                if not any(finding.same(known) for known in self.findings):
                     progress.message(f"warning: {finding}")
                     self.findings.append(finding)
         if recorder is not None:
@@ -266,29 +283,21 @@ class Simulator:
                 accuracy_online=self._online, **figures, **vitals,
             )  # fmt: skip
 
-    def _checkpoint(self) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-        arrays = {f"planner/{name}": a for name, a in self._parts.plan_state.items()}
-        for name, state in zip(self._parts.network.names, self._parts.states, strict=True):
-            arrays |= {f"{name}/{key}": array for key, array in state.items()}
-        for name, state in self._parts.readouts.items():
-            arrays |= {f"read/{name}/{key}": array for key, array in state.items()}
-        place = {
-            "presentations": self.presentations, "seconds": self.seconds, "online": self._online,
-        }  # fmt: skip
-        return arrays, place
+    def _place(self) -> dict[str, object]:
+        """Where the run stands, besides the arrays."""
+        return {
+            "presentations": self.presentations,
+            "seconds": self.seconds,
+            "online": self._online,
+            "looked": self._looked,
+            "findings": [list(finding) for finding in self.findings],
+        }
 
-    def _restore(self, recorder: Recorder) -> None:
-        """Continue from the recorder's checkpoint, if it has one."""
-        saved = recorder.checkpoint
-        if saved is None:
-            return
-        groups: dict[str, dict[str, np.ndarray]] = {}
-        for name, array in saved.arrays.items():
-            group, _, key = name.rpartition("/")
-            groups.setdefault(group, {})[key] = np.array(array)
-        self._parts.plan_state = groups["planner"]
-        self._parts.states = [groups[name] for name in self._parts.network.names]
-        self._parts.readouts = {name: groups[f"read/{name}"] for name in self._parts.readouts}
+    def _restore(self, saved: Checkpoint) -> None:
+        """Continue from a checkpoint."""
+        unpack(saved.arrays, self._parts, self._health)
         self.presentations = int(saved.position["presentations"])
         self.seconds = float(saved.position["seconds"])
         self._online = float(saved.position["online"])
+        self._looked = int(saved.position["looked"])
+        self.findings = [Finding(*finding) for finding in saved.position["findings"]]
