@@ -1,0 +1,41 @@
+"""What the settings of every protocol have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from neurosim.checks import require, require_one_of
+from neurosim.recording import RecordSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProtocolConfig:
+    """Base of every protocol's ``Config``: a frozen dataclass with a default for each setting.
+
+    Each field becomes a command line option of the same name; a field that is itself a dataclass
+    becomes dotted options, such as ``--record.every``.
+
+    Parameters
+    ----------
+    seed : int
+        The number all randomness of the run is derived from; not negative.
+    device : {"cpu", "gpu"}
+        Where the arrays live.
+    record : RecordSettings
+        What is written to the run file.
+
+    Raises
+    ------
+    SettingError
+        If the seed is negative or the device unknown.
+    """
+
+    seed: int = 0
+    device: Literal["cpu", "gpu"] = "cpu"
+    record: RecordSettings = RecordSettings()
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        require(self.seed >= 0, f"{owner}.seed", "be a non-negative integer", self.seed)
+        require_one_of(f"{owner}.device", self.device, ("cpu", "gpu"))

@@ -1,0 +1,26 @@
+"""What every protocol's settings have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from neurosim.checks import SettingError
+from neurosim.protocol import ProtocolConfig
+
+
+def test_settings_are_frozen_and_named():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ProtocolConfig().seed = 3
+    with pytest.raises(TypeError):
+        ProtocolConfig(3)
+
+
+@pytest.mark.parametrize("settings", [{"seed": -1}, {"device": "tpu"}])
+def test_bad_values_are_refused_under_the_protocols_own_class_name(settings):
+    class Config(ProtocolConfig):
+        pass
+
+    with pytest.raises(SettingError, match=rf"Config\.{next(iter(settings))} must"):
+        Config(**settings)
