@@ -1,0 +1,73 @@
+"""Parse the words of one command with tyro; what it refuses becomes one line."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
+import tyro
+
+from neurosim.checks import NeurosimError, SettingError
+
+Parsed = TypeVar("Parsed")
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_EDGE = re.compile(r"^[│|]|[│|]$")
+_RULE = re.compile(r"[╭╰+]?[─-]{4,}.*$")
+_FLAG = re.compile(r"--[\w.-]+")
+
+
+def parse(kind: type[Parsed], words: Sequence[str], *, prog: str, description: str) -> Parsed:
+    """Fill a dataclass from command line words.
+
+    Parameters
+    ----------
+    kind : type
+        The dataclass; its fields are the options.
+    words : sequence of str
+        The command line without the command itself.
+    prog : str
+        The command, as help shows it.
+    description : str
+        Text above the options in help.
+
+    Returns
+    -------
+    Parsed
+        An instance of ``kind``.
+
+    Raises
+    ------
+    SettingError
+        If an option is unknown or its value does not fit.
+    SystemExit
+        With code 0, after help was printed.
+    """
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(kind, args=list(words), prog=prog, description=description)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise SettingError(f"{_one_line(complaint.getvalue())} See: {prog} --help") from None
+    except NeurosimError:
+        raise
+    except (ValueError, TypeError) as error:  # a dataclass that checks its own fields
+        raise SettingError(f"{error} See: {prog} --help") from error
+
+
+def _one_line(box: str) -> str:
+    """Read the sentence, and the first suggestion, out of the box tyro draws around an error."""
+    lines = [line.strip() for line in _ANSI.sub("", box).splitlines()[1:]]
+    inside = [_RULE.sub("", _EDGE.sub("", line).strip()) for line in lines]
+    sections = " ".join(line or "\n" for line in inside).split("\n")
+    texts = [" ".join(section.split()) for section in sections if section.strip()]
+    # A dataclass that has no command line form is explained below the first sentence.
+    sentence = " ".join(texts) if "tyro.cli" in box else texts[0].rstrip(".")
+    suggestion = next((text for text in texts if text.startswith("Perhaps you meant")), "")
+    flag = _FLAG.search(suggestion)
+    return f"{sentence}." + (f" Did you mean {flag.group()}?" if flag else "")

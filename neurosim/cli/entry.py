@@ -1,0 +1,149 @@
+"""From the words on the command line to a command, and from what it raises to an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TextIO
+
+from neurosim.checks import Interrupted, NeurosimError, SettingError
+
+# Command -> module below neurosim.cli that holds a function of that name, and one line about it.
+# Modules are imported when called for, so that help is instant.
+COMMANDS = {
+    "run": ("running", "run a protocol, by name or from your own file"),
+    "resume": ("running", "continue a run that was interrupted"),
+    "info": ("files", "say what a run file holds"),
+    "plot": ("files", "draw a run's figure"),
+    "list": ("catalogue", "list protocols, data sets and plasticity rules"),
+}
+
+HELP = f"""usage: neurosim COMMAND ... [--debug]
+
+Streaming simulation of biologically grounded learning: one sample at a time.
+
+commands:
+{chr(10).join(f"  {name:<8} {about}" for name, (_, about) in COMMANDS.items())}
+
+options:
+  -h, --help   show this message; after a command or a protocol, show its own
+  --version    show the version
+  --debug      show the traceback of an error
+
+examples:
+  neurosim run quickstart
+  neurosim run quickstart --help
+  neurosim run my_protocol.py --out runs/mine.h5 --seed 3
+  neurosim resume runs/mine.h5
+  neurosim plot runs/mine.h5
+
+exit codes: 0 success, 1 a bug, 2 bad input, 130 interrupted"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str or None
+        The words after ``neurosim``; None takes them from the process.
+
+    Returns
+    -------
+    int
+        Exit code: 0 success, 1 a bug, 2 bad input, 130 interrupted. Errors are one line on stderr,
+        after the traceback if ``--debug`` is among the words.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    try:
+        with _terminate_like_interrupt(), _short_warnings():
+            code = _dispatch(words)
+            sys.stdout.flush()  # here, where a reader that has left can still be dealt with
+            return code
+    except Interrupted as error:
+        return _fail(130, error, str(error), debug)
+    except KeyboardInterrupt as error:
+        return _fail(130, error, "by Ctrl-C or a signal.", debug)
+    except BrokenPipeError:
+        # The reader of our output has left; silence the interpreter's last flush as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except NeurosimError as error:
+        return _fail(2, error, str(error), debug)
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+        advice = "" if debug else "; run with --debug for the traceback"
+        text = f"{type(error).__name__}: {error} ({place}). This is a bug{advice}."
+        return _fail(1, error, text, debug)
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help"):
+        print(HELP)
+        return 0
+    if words[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"neurosim {version('neurosim')}")
+        return 0
+    name, *rest = words
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        hint = f"Did you mean {close[0]}? " if close else ""
+        known = ", ".join(COMMANDS)
+        raise SettingError(f"Command must be one of {known}; got {name!r}. {hint}See --help.")
+    module = importlib.import_module(f"neurosim.cli.{COMMANDS[name][0]}")
+    code: int = getattr(module, f"{name}_command")(rest)
+    return code
+
+
+def _fail(code: int, error: BaseException, text: str, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    label = "interrupted" if code == 130 else "error"
+    line = " ".join(" ".join([text, *getattr(error, "__notes__", [])]).split())
+    print(f"{label}: {line}", file=sys.stderr)
+    return code
+
+
+@contextlib.contextmanager
+def _terminate_like_interrupt() -> Iterator[None]:
+    """Let SIGTERM do what Ctrl-C does: a batch system's time limit then leaves a checkpoint."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python accepts signal handlers on the main thread only
+        return
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@contextlib.contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Print a Python warning as one line, without the source line it came from."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        print(f"warning: {' '.join(str(message).split())}", file=file or sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
