@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from neurosim.checks import require
+from neurosim.checks import require, require_one_of
+
+Course = Literal["constant", "exponential", "linear", "cosine"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +27,12 @@ class Schedule:
     """
 
     rate: float = 0.03
-    course: Literal["constant", "exponential", "linear", "cosine"] = "exponential"
+    course: Course = "exponential"
     final: float = 0.01
 
     def __post_init__(self) -> None:
         require(self.rate >= 0, "Schedule.rate", "not be negative", self.rate)
+        require_one_of("Schedule.course", self.course, get_args(Course))
         require(0 < self.final <= 1, "Schedule.final", "be in (0, 1]", self.final)
 
     def rates(self, progress: np.ndarray) -> np.ndarray:
