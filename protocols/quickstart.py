@@ -49,7 +49,8 @@ def plot(run: Run, path: Path) -> None:
             if column.startswith("accuracy"):
                 name = column.removeprefix("accuracy").strip("_") or "network"
                 style = {"lw": 2.5} if name == "network" else {"lw": 1.2}
-                if name != "online":
+                same = name != "network" and np.array_equal(values, history["accuracy"])
+                if name != "online" and not same:
                     learning.plot(history["presentations"], 100 * values, label=name, **style)
         learning.set(title="Test accuracy", xlabel="presentation", ylabel="correct (%)")
         learning.legend()
