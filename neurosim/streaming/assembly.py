@@ -237,6 +237,6 @@ class Assembly:
             if len(source) > 1:
                 read = np.concatenate([outputs[k] for k in source], axis=1)
             chunk.predicted[name] = self.readout.present(
-                self.readouts[name], read, chunk.shown.labels, chunk.rates
+                self.readouts[name], read, chunk.shown.lessons, chunk.rates
             )
         return chunk

@@ -96,7 +96,7 @@ class Planner:
         durations = np.concatenate([state["durations"], shown.durations])
         gaps = np.concatenate([state["gaps"], shown.gaps])
         matrices, index = self._matrices(durations, gaps)
-        teaching, gate = self._teaching(labels, matrices[0].weight.shape[0])
+        teaching, gate = self._teaching(labels, shown.lessons, matrices[0].weight.shape[0])
         stacked = [np.stack(column).astype(np.float64) for column in zip(*matrices, strict=True)]
         plan = Plan(
             **dict(zip(Geometry._fields[:6], stacked, strict=False)),
@@ -137,7 +137,9 @@ class Planner:
         rested = np.where(began, gaps, gaps[-1])
         return self._timeline.geometry(shown, rested, self._beta)
 
-    def _teaching(self, labels: np.ndarray, n_instants: int) -> tuple[np.ndarray, np.ndarray]:
+    def _teaching(
+        self, labels: np.ndarray, lessons: np.ndarray, n_instants: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         before = self._timeline.n_window - 1
         partners = self._timeline.n_partners
         n = len(labels) - before
@@ -145,7 +147,7 @@ class Planner:
         ago = np.arange(partners, 0, -1)
         then = labels[before + np.arange(n)[:, None] - ago]
         teaching = np.where(now == then, 1.0, -1.0 / (self._n_classes - 1))
-        gate = ((now != UNLABELLED) & (then != UNLABELLED)).astype(float)
+        gate = ((lessons[:, None] != UNLABELLED) & (then != UNLABELLED)).astype(float)
         shape = (n, n_instants)
         return (
             np.array(np.broadcast_to(teaching, shape)),

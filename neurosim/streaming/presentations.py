@@ -18,24 +18,37 @@ class Presentation(NamedTuple):
     """One stimulus and its place in time.
 
     stimulus : (n_inputs,) activity of the inputs.
-    label : class index, or -1: shown without a teaching signal.
+    label : class index, or -1: shown without a teaching signal, now and to the next one.
     duration : seconds shown.
     gap : seconds of background activity before the onset.
+    taught : false gates the teaching signal of this presentation: nothing is learned from it.
     """
 
     stimulus: np.ndarray
     label: int = UNLABELLED
     duration: float = 0.2
     gap: float = 0.0
+    taught: bool = True
 
 
 class Presentations(NamedTuple):
-    """Consecutive presentations as arrays: stimuli (T, n_inputs), the rest (T,)."""
+    """Consecutive presentations as arrays: stimuli (T, n_inputs), the rest (T,).
+
+    ``taught`` may be None: all are.
+    """
 
     stimuli: np.ndarray
     labels: np.ndarray
     durations: np.ndarray
     gaps: np.ndarray
+    taught: np.ndarray | None = None
+
+    @property
+    def lessons(self) -> np.ndarray:
+        """Labels as far as they are taught, -1 elsewhere, (T,)."""
+        if self.taught is None:
+            return self.labels
+        return np.where(self.taught, self.labels, UNLABELLED)
 
 
 class Stream(ABC):
@@ -95,6 +108,7 @@ def gather(batch: list[Presentation]) -> Presentations:
         np.array([p.label for p in batch], np.int64),
         np.array([p.duration for p in batch], float),
         np.array([p.gap for p in batch], float),
+        np.array([p.taught for p in batch], bool),
     )
 
 

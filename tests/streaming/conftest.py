@@ -13,7 +13,6 @@ from neurosim.streaming.circuit import Shown, present
 from neurosim.streaming.plan import Planner
 from neurosim.streaming.presentations import Presentations
 
-
 # A planner keeps the geometries it has met: what costs most in tests of continuous time.
 planner_of = functools.cache(Planner)
 
@@ -21,8 +20,8 @@ planner_of = functools.cache(Planner)
 def show_layer(circuit, timeline, shown, eta, *, cuts=None, n_classes=3, chosen=()):
     """State after the presentations, and everything the layer did during them.
 
-    ``cuts`` are sizes of chunks, used in turn; None is the reference. The engine counts presentation
-    by presentation what a chunk returns, so both are put together to the same arrays.
+    ``cuts`` are sizes of chunks, used in turn; None is the reference. What the chunks return is put
+    together as if it had been one.
     """
     planner = planner_of(timeline, circuit.third_factor.beta, n_classes)
     history = (timeline.n_window - 1) * timeline.n_traces
@@ -32,7 +31,7 @@ def show_layer(circuit, timeline, shown, eta, *, cuts=None, n_classes=3, chosen=
     while t < len(shown.labels):
         part = slice(t, t + next(sizes))
         t = part.stop
-        some = Presentations(*(array[part] for array in shown))
+        some = Presentations(*(None if a is None else a[part] for a in shown))
         plan, before = planner.plan(before, some, eta[part])
         inputs = np.where(
             plan.at_rest[None, :, None], circuit.background, some.stimuli[:, None, :]
