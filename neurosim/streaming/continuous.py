@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, log1p
+from math import ceil, isclose, log1p
 
 import numpy as np
 
@@ -44,8 +44,8 @@ class Continuous(Timeline):
     nodes : int
         Event-driven: quadrature nodes an interval.
     dt : float, optional
-        Clock-driven with this step, seconds; None is event-driven. Needs presentations of equal
-        duration and gap.
+        Clock-driven with this step, seconds; None is event-driven. Needs presentations of the
+        nominal duration, and equal gaps.
     tolerance : float
         Share of a jump that may still be felt when it leaves the window.
 
@@ -106,8 +106,8 @@ class Continuous(Timeline):
     def _shown(self, duration: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Intervals, nodes and quadrature weights while a stimulus is on, from its onset."""
         if self.dt is None:
-            arrival = min(self.delay, duration)
-            peak = min(max(self.derivative.c1, arrival), duration)
+            arrival = _snap(min(self.delay, duration), 0.0, duration)
+            peak = _snap(min(max(self.derivative.c1, arrival), duration), arrival, duration)
             edges = np.array([0.0, arrival, peak, duration])
         else:
             edges = np.linspace(0, duration, ceil(duration / self.dt - 1e-9) + 1)
@@ -148,8 +148,9 @@ class Continuous(Timeline):
             "Lower `shortest` to the least duration plus gap of the stream.",
         )
         if self.dt is not None:
-            same = np.ptp(durations) == 0 and np.ptp(gaps) == 0
-            require(bool(same), "Continuous.dt", "be None for unequal durations or gaps", self.dt)
+            same = np.allclose(durations, self.duration, rtol=1e-9) and np.ptp(gaps) == 0
+            rule = f"be None unless all presentations last {self.duration} s, after equal gaps"
+            require(same, "Continuous.dt", rule, self.dt)
 
     def _filter(
         self, instants: np.ndarray, onsets: np.ndarray, durations: np.ndarray, gaps: np.ndarray
@@ -216,3 +217,8 @@ def _seen(
         step=np.zeros(timeline.n_traces),
         time=instants,
     )
+
+
+def _snap(t: float, *events: float) -> float:
+    """An event that ``t`` coincides with but for rounding, else ``t``: no interval is degenerate."""
+    return next((event for event in events if isclose(t, event, rel_tol=1e-9, abs_tol=1e-12)), t)
