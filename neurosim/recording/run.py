@@ -48,7 +48,7 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path, paths = Path(path).expanduser(), RunPaths.of(path)
-        if path == paths.checkpoint or (not path.exists() and paths.partial.exists()):
+        if path == paths.checkpoint or (not os.path.exists(path) and os.path.exists(paths.partial)):
             path = paths.partial
         self.path = path
         self._file = open_reader(path)
@@ -240,7 +240,6 @@ class Run:
 
     def _read(self, dataset: h5py.Dataset, rows: slice) -> np.ndarray:
         if self.status == "partial":
-            dataset.refresh()
             rows = slice(*rows.indices(intact_rows(dataset)))
         return np.asarray(dataset[rows])
 

@@ -13,8 +13,9 @@ from neurosim.recording.settings import RecordSettings
 
 BUFFER_BYTES = 16_000_000
 LARGEST_CHUNK = 256 * 1024
-HEADER_BYTES = 4096
-SERIES_BYTES = 1100
+# Measured on HDF5 2.0, in its newest file layout.
+HEADER_BYTES = 8000
+SERIES_BYTES = 850
 CHUNK_INDEX_BYTES = 10
 
 
