@@ -25,6 +25,7 @@ def run(tmp_path):
         recorder.declare("events/presentation", shape=(), axes=("presentation",), **shape)
         recorder.declare("layers/layer1/drive", shape=(), axes=("presentation",), **shape)
         recorder.declare("layers/layer1/rate", shape=(2,), axes=("presentation", "neuron"), **shape)
+        recorder.declare("layers/layer1/instants/u", shape=(), axes=("presentation",), **shape)
         recorder.begin()
         for row in range(3):
             recorder.note(presentations=10 * row, layer1_norm=row, layer2_norm=2 * row)
