@@ -220,5 +220,5 @@ def _seen(
 
 
 def _snap(t: float, *events: float) -> float:
-    """An event that ``t`` coincides with but for rounding, else ``t``: no interval is degenerate."""
+    """The event that ``t`` coincides with but for rounding, else ``t``."""
     return next((event for event in events if isclose(t, event, rel_tol=1e-9, abs_tol=1e-12)), t)
