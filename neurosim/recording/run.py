@@ -137,9 +137,14 @@ class Run:
         return sorted(names, key=lambda name: [_number(part) for part in re.split(r"(\d+)", name)])
 
     def traces(self, layer: str) -> list[str]:
-        """Names of what was recorded of ``layer``."""
+        """Names of what was recorded of ``layer``, such as ``rate`` or ``instants/rate``."""
         require_one_of("Run.traces.layer", layer, self._names("layers"))
-        return self._names(f"layers/{layer}")
+        found: list[str] = []
+        with readable(self.path):
+            self._file[f"layers/{layer}"].visititems(
+                lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+            )
+        return found
 
     def trace(self, layer: str, name: str, rows: slice = slice(None)) -> Trace:
         """What was recorded of a layer under ``name``.

@@ -84,6 +84,19 @@ def test_weights_are_found_with_or_without_their_prefixes(make, tmp_path):
                 run.weights(wrong)
 
 
+def test_traces_may_lie_in_groups(make):
+    recorder = make()
+    for name in ("rate", "instants/rate"):
+        recorder.declare(
+            f"layers/a/{name}", shape=(), dtype="f4", unit="Hz", axes=("presentation",), rows=3
+        )
+    recorder.begin()
+    recorder.append("layers/a/instants/rate", np.arange(3.0))
+    with Run(recorder.finish({}, {})) as run:
+        assert sorted(run.traces("a")) == ["instants/rate", "rate"]
+        assert run.trace("a", "instants/rate").values.tolist() == [0, 1, 2]
+
+
 def test_layers_are_in_natural_order(make):
     recorder = make()
     recorder.begin()

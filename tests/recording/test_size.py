@@ -17,18 +17,21 @@ def declare(recorder):
     """What a simulator of two layers declares, as far as its recorder's settings ask for it."""
     record = recorder.record
     at = {"dtype": "f4", "unit": "1"}
-    recorder.declare("events/onset", shape=(), axes=("presentation",), rows=PRESENTATIONS, **at)
+    rows = -(-PRESENTATIONS // (record.every or 1))
+    recorder.declare("events/onset", shape=(), axes=("presentation",), rows=rows, **at)
     for layer in ("layers/layer1", "layers/layer2"):
         for axis in ("neuron", "synapse"):
             count = min(getattr(record, f"{axis}s"), 300)
             shown = {"shape": (count,), "coordinates": {axis: np.arange(count)}, **at}
             if record.every and count:
-                rows = -(-PRESENTATIONS // record.every)
                 axes = ("presentation", axis)
                 recorder.declare(f"{layer}/{axis}_trace", axes=axes, rows=rows, **shown)
             if record.instants and count:
-                rows = 20 * (record.instants[1] - record.instants[0])
-                recorder.declare(f"{layer}/{axis}_fast", axes=("instant", axis), rows=rows, **shown)
+                window = record.instants[1] - record.instants[0]
+                name, axes = f"{layer}/instants/{axis}_trace", ("presentation", axis)
+                recorder.declare(name, axes=axes, rows=window, **shown)
+                name, axes = f"{layer}/{axis}_fast", ("instant", axis)
+                recorder.declare(name, axes=axes, rows=20 * window, **shown)
 
 
 @pytest.mark.parametrize(
