@@ -25,6 +25,8 @@ from neurosim.streaming.readout import ReadOut
 from neurosim.streaming.third_factor import ThirdFactorCircuit
 from neurosim.streaming.timeline import Timeline, TwoPoint
 
+DIVERGED = 1e15
+
 
 @dataclass(frozen=True, kw_only=True)
 class Learning:
@@ -208,6 +210,10 @@ class Assembly:
 
     def _layer(self, chunk: Chunk, k: int) -> Chunk:
         """Stages 1 to L: a layer responds and learns."""
+        with np.errstate(over="ignore", invalid="ignore"):  # told below, in words
+            return self._respond(chunk, k)
+
+    def _respond(self, chunk: Chunk, k: int) -> Chunk:
         inputs = chunk.layers[-1].output if k else chunk.inputs
         if self.recorded is not None:
             chunk.before.append({
@@ -216,14 +222,16 @@ class Assembly:
                 if name in self.states[k]
             })  # fmt: skip
         self.states[k], shown = self._show(k, self.states[k], chunk.plan, inputs)
-        finite = np.isfinite(shown.drive).all(axis=1) & np.isfinite(shown.rate).all(axis=1)
-        if not finite.all():
-            at = chunk.first + int(np.argmin(finite)) // len(chunk.plan.at_rest)
-            sane = shown.rate[finite]
-            size = float(np.linalg.norm(sane[-1].astype(np.float64))) if len(sane) else float("nan")
+        # far beyond any sane activity, and still far from overflow in what is derived from it
+        largest = np.maximum(np.abs(shown.drive).max(axis=1), np.abs(shown.rate).max(axis=1))
+        sane = largest < DIVERGED  # false for NaN as well
+        if not sane.all():
+            at = chunk.first + int(np.argmin(sane)) // len(chunk.plan.at_rest)
+            before = shown.rate[: np.argmin(sane)]
+            size = f"{np.linalg.norm(before[-1]):.4g}" if len(before) else "unknown"
             raise DivergenceError(
-                f"{self.network.names[k]} diverged at presentation {at}; the last finite rates had "
-                f"norm {size:.4g}. Lower the learning rate (Schedule.rate)."
+                f"{self.network.names[k]} diverged at presentation {at}; the last sane rates had "
+                f"norm {size}. Lower the learning rate (Schedule.rate)."
             )
         chunk.layers.append(shown)
         return chunk

@@ -185,7 +185,7 @@ class Probes:
             third, derivative = third[peak], derivative[peak]
 
         def at(array: np.ndarray) -> np.ndarray:
-            by_presentation = array.reshape(-1, samples, array.shape[1])[rows]
+            by_presentation = array.reshape(len(array) // samples, samples, array.shape[1])[rows]
             return by_presentation if folder else by_presentation[:, -1]
 
         history = len(shown.signal) - len(shown.rate)

@@ -127,7 +127,7 @@ def test_an_ailment_is_told_once():
     simulator = run(PlainGaussian(), gain=0.002)
     stream = DatasetStream(STIMULI, LABELS, epochs=3, rng=np.random.default_rng(1))
     simulator.run(stream, evaluate_every=30)
-    assert simulator.presentations == 180
+    assert simulator.presentations == 60 + 180
     assert kinds(simulator) == [("layer1", "collapsed")]
 
 

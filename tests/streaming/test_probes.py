@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from neurosim.checks import SettingError
+from neurosim.checks import DivergenceError, SettingError
 from neurosim.dynamics import MemoryTrace, SmoothedDerivative
 from neurosim.network import Network
 from neurosim.ops.grouping import Grouping
 from neurosim.optimizers import Schedule
-from neurosim.plasticity import GroupedGaussian, Oja, PlainGaussian
+from neurosim.plasticity import BCM, GroupedGaussian, Oja, PlainGaussian
 from neurosim.recording import Recorder, RecordSettings, Run
 from neurosim.seeds import Seeds
 from neurosim.streaming.assembly import Learning
@@ -230,3 +230,35 @@ def test_recording_changes_nothing(tmp_path):
     record(tmp_path, stream(), watched, every=1, instants=(0, 9)).close()
     for name, array in silent.network.parameters().items():
         np.testing.assert_array_equal(watched.network.parameters()[name], array)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_divergence_is_told_as_such_while_recording(tmp_path, dtype):
+    network = Network.dense(4, (6,), 3, Seeds(0), dtype=dtype)
+    learning = Learning(rule=BCM(), schedule=Schedule(rate=1.0))
+    stimuli = np.random.default_rng(0).normal(size=(300, 4))
+    stream = DatasetStream(stimuli, np.arange(300) % 3, epochs=1, rng=np.random.default_rng(0))
+    record = RecordSettings(every=1)
+    path = tmp_path / "run.h5"
+    with (
+        Recorder.create(path, protocol="x", settings={}, seed=0, record=record) as recorder,
+        pytest.raises(DivergenceError, match="layer1 diverged at presentation"),
+    ):
+        Simulator(network, learning, Seeds(0)).run(stream, recorder=recorder)
+    with Run(path) as run:
+        assert run.status == "partial"
+
+
+def test_a_layer_without_groups_can_be_recorded(tmp_path):
+    network = Network.dense(4, (6,), 3, Seeds(0))
+    stimuli = np.random.default_rng(0).normal(size=(50, 4))
+    stream = DatasetStream(stimuli, np.arange(50) % 3, epochs=1, rng=np.random.default_rng(0))
+    record = RecordSettings(every=1, synapses=2, neurons=3)
+    path = tmp_path / "run.h5"
+    with Recorder.create(path, protocol="x", settings={}, seed=0, record=record) as recorder:
+        simulator = Simulator(network, Learning(rule=PlainGaussian()), Seeds(0))
+        simulator.run(stream, recorder=recorder)
+        recorder.finish({}, simulator.network.parameters())
+    with Run(path) as run:
+        assert "u" not in run.traces("layer1")
+        assert run.trace("layer1", "derivative").values.shape == (50, 3)
