@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from neurosim import Recorder, RecordSettings, Run
+from neurosim.checks import require
 from neurosim.plotting import context, figure, save
 from protocols import pogodin2020_stream as stream
 
@@ -34,6 +35,7 @@ class Config(stream.Config):
 
 def run(config: Config, recorder: Recorder) -> None:
     """Learn, then draw the figure beside the run file."""
+    require(config.record.every > 0, "Config.record.every", "be at least 1", config.record.every)
     path = stream.run(config, recorder)
     with Run(path) as finished:
         plot(finished, path.with_suffix(".png"))

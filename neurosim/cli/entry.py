@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as error:
         return _fail(130, error, str(error), debug)
     except KeyboardInterrupt as error:
-        return _fail(130, error, "by Ctrl-C or a signal.", debug)
+        return _fail(130, error, "Interrupted by Ctrl-C or a signal.", debug)
     except BrokenPipeError:
         # The reader of our output has left; silence the interpreter's last flush as well.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -111,9 +111,8 @@ def _dispatch(words: list[str]) -> int:
 def _fail(code: int, error: BaseException, text: str, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
-    label = "interrupted" if code == 130 else "error"
     line = " ".join(" ".join([text, *getattr(error, "__notes__", [])]).split())
-    print(f"{label}: {line}", file=sys.stderr)
+    print(line if code == 130 else f"error: {line}", file=sys.stderr)
     return code
 
 

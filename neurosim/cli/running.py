@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from neurosim.checks import NeurosimError, RunFileError, SettingError
+from neurosim.checks import Interrupted, NeurosimError, RunFileError, SettingError
 from neurosim.cli.arguments import parse
 from neurosim.cli.origin import holds_nothing, is_finished, origin_of, protocol_of, was_edited
 from neurosim.cli.summary import print_summary
@@ -171,7 +171,7 @@ def _execute(
         kept = paths.partial.exists() and not holds_nothing(paths)
         if kept and paths.final.name not in str(error):
             error.add_note(f"What was recorded is kept: {paths.partial}.")
-            if isinstance(error, KeyboardInterrupt):
+            if isinstance(error, Interrupted | KeyboardInterrupt):
                 error.add_note(f"Continue with: neurosim resume {paths.partial}")
         raise
     if quiet:

@@ -65,7 +65,7 @@ def print_summary(path: Path, seconds: float, *, whole: bool) -> None:
             "status": str(info["status"]),
             "presentations": _text(shown, "{:,}"),
             "time": duration(seconds),
-            "rate": _text(rate, "{:,.4g} presentations/s"),
+            "rate": _text(rate, "{:,.0f} presentations/s" if rate and rate >= 10 else "{:.2g} /s"),
             "test accuracy": _text(info.get("test_accuracy"), "{:.2%}"),
             "file": str(path),
             "next": f"neurosim plot {file}\nneurosim info {file}",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,12 +12,13 @@ import numpy as np
 
 from neurosim.checks import SettingError
 from neurosim.plotting import style
-from neurosim.recording import Run
+from neurosim.plotting.style import PALETTE
+from neurosim.recording import Run, Trace
 
 MAX_PANELS = 24  # more would be too small to read
 
-_CLOCKS = ("presentations", "presentation", "epoch", "time")
-_PLACE = re.compile(r"(?:^|[/_.])(layer\d+|readout|train|test|validation)(?=$|[/_.])")
+_CLOCKS = ("presentations", "seconds")  # columns that say when, the first choice first
+_PLACE = re.compile(r"(?:^|[/_.])(layer\d+|readout|online|train|test|validation)(?=$|[/_.])")
 
 
 class Curve(NamedTuple):
@@ -62,20 +65,21 @@ def plot_run(run: Run, path: Path) -> Path:
             "Let it run longer, or record traces with --record.every 1."
         )
     panels = panels[:MAX_PANELS]
+    # A place has one colour in all panels.
+    colours = dict(zip(run.layers, PALETTE, strict=False))
     with style.context():
         columns = 1 if len(panels) < 4 else 2
         rows = -(-len(panels) // columns)
         figure, axes = style.figure(rows, columns)
         for panel, place in zip(panels, axes.flat, strict=False):
             for curve in panel.curves:
-                place.plot(
-                    curve.x, curve.y, label=curve.label, marker="" if len(curve.x) > 1 else "o"
-                )
-            place.set(
-                title=panel.quantity,
-                xlabel=panel.x_label,
-                ylabel=style.axis_label(panel.quantity, panel.unit),
-            )
+                colour = colours.setdefault(curve.label, PALETTE[len(colours) % len(PALETTE)])
+                (line,) = place.plot(curve.x, curve.y, label=curve.label, color=colour)
+                if len(curve.x) == 1:
+                    line.set_marker("o")  # a line of one point would be invisible
+                elif len(curve.x) > 100:
+                    line.set_linewidth(0.8)
+            place.set(xlabel=panel.x_label, ylabel=style.axis_label(panel.quantity, panel.unit))
             style.legend(place)
         for place in axes.flat[len(panels) :]:
             place.remove()
@@ -117,16 +121,20 @@ def history_panels(run: Run) -> list[Panel]:
 def trace_panels(run: Run) -> list[Panel]:
     """One panel for each trace that has no axis but time, one curve a layer."""
     panels: dict[str, Panel] = {}
-    for layer in run.layers:
-        try:
-            names = run.traces(layer)
-        except SettingError:
-            continue  # a layer of which weights were kept, but no traces
-        for name in names:
-            trace = run.trace(layer, name)
-            if trace.values.ndim == 1 and len(trace.values):
-                axis = trace.axes[0]
-                x = trace.coordinates.get(axis, np.arange(len(trace.values)))
-                panel = panels.setdefault(name, Panel(name.replace("_", " "), trace.unit, axis, []))
-                panel.curves.append(Curve(layer, x, trace.values))
+    for layer, name, trace in _traces(run):
+        if trace.values.ndim == 1 and len(trace.values):
+            axis = trace.axes[0]
+            rows = np.arange(len(trace.values))
+            x = trace.coordinates.get(axis, run.events.get(axis, rows))[: len(rows)]
+            panel = panels.setdefault(name, Panel(name.replace("_", " "), trace.unit, axis, []))
+            panel.curves.append(Curve(layer, x, trace.values))
     return list(panels.values())
+
+
+def _traces(run: Run) -> Iterator[tuple[str, str, Trace]]:
+    for layer in run.layers:
+        # Only weights may be there of a layer; and a name may stand for a group of traces.
+        with contextlib.suppress(SettingError):
+            for name in run.traces(layer):
+                with contextlib.suppress(SettingError):
+                    yield layer, name, run.trace(layer, name)

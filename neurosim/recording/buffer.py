@@ -74,7 +74,11 @@ class RowBuffer:
 
     def _write(self, name: str, rows: np.ndarray) -> None:
         dataset, start = self._datasets[name], self._written[name]
-        # Positions are explicit, so a write that failed half-way is repeated, not appended twice.
         dataset.resize(start + len(rows), axis=0)
-        dataset[start : start + len(rows)] = rows
+        try:
+            dataset[start : start + len(rows)] = rows
+        except BaseException:
+            # The file must not claim rows that it does not hold.
+            dataset.resize(start, axis=0)
+            raise
         self._written[name] = start + len(rows)

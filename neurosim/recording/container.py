@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 from h5py import h5f, h5p
 
-from neurosim.checks import RunFileError
-from neurosim.recording.files import describe
+from neurosim.checks import NeurosimError, RunFileError
+from neurosim.recording.crashed import CrashedFile
+from neurosim.recording.files import describe, in_use
 from neurosim.recording.series import Series
 
 COPY_BYTES = 4_000_000
@@ -46,8 +47,16 @@ def open_reader(path: Path) -> h5py.File:
     RunFileError
         There is no such file, or it is truncated, corrupt or not HDF5.
     """
-    if path.is_dir() or not path.exists():
-        found = "a folder" if path.is_dir() else "no such file"
+    if in_use(path):
+        with readable(path):
+            return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+    return open_at_rest(path)
+
+
+def open_at_rest(path: Path) -> h5py.File:
+    """The same, for a file that is known to have no living writer."""
+    if os.path.isdir(path) or not os.path.exists(path):
+        found = "a folder" if os.path.isdir(path) else "no such file"
         raise RunFileError(
             f"Run.path must be a run file; got {path}, {found}. Check the name; "
             "`neurosim run` says where it writes."
@@ -56,9 +65,12 @@ def open_reader(path: Path) -> h5py.File:
         try:
             return h5py.File(path, "r", locking=False)
         except OSError:
-            if not h5py.is_hdf5(path):
-                raise
-            return h5py.File(path, "r", libver="latest", swmr=True, locking=False)
+            file = h5py.File(CrashedFile(path), "r")
+            if file.attrs.get("status") == "partial":
+                return file
+            # Nothing excuses a finished file from being whole.
+            file.close()
+            raise
 
 
 @contextmanager
@@ -66,7 +78,7 @@ def readable(path: Path) -> Iterator[None]:
     """Turn what h5py raises on a damaged file into one clear line."""
     try:
         yield
-    except RunFileError:
+    except NeurosimError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, EOFError) as error:
         raise RunFileError(
@@ -79,10 +91,13 @@ def readable(path: Path) -> Iterator[None]:
 def intact_rows(dataset: h5py.Dataset) -> int:
     """Leading rows whose blocks really lie inside the file.
 
-    HDF5 reads zeros beyond the end of a file that is still marked as being written, so after a
-    crash or on a full disk the rows a dataset claims are checked against the file's length.
+    A crash or a full disk can leave a dataset that claims more rows than reached the disk. A
+    living writer cannot: data are written before the rows that they make up are announced.
     """
-    end = os.fstat(dataset.file.id.get_vfd_handle()).st_size
+    if dataset.file.swmr_mode:
+        dataset.refresh()
+        return int(dataset.shape[0])
+    end = dataset.file.id.get_filesize()
     rows = [int(dataset.shape[0])]
 
     def visit(chunk: h5py.h5d.StoreInfo) -> None:

@@ -6,15 +6,18 @@ import errno
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurosim.checks import RunFileError
+from neurosim.checks import NeurosimError, RunFileError
 
 if sys.platform != "win32":
     import fcntl
+
+PATIENCE = 5
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn what the system or HDF5 raises on a failed write into one clear line."""
     try:
         yield
-    except RunFileError:
+    except NeurosimError:
         raise
     except (OSError, RuntimeError) as error:
         raise RunFileError(
@@ -89,6 +92,29 @@ def synchronize(path: Path) -> None:
         os.close(descriptor)
 
 
+def in_use(path: Path) -> bool:
+    """Whether a living process, this one included, holds the `WriterLock` of ``path``."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor, shared=True)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, *, shared: bool) -> bool:
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except OSError as error:
+        # Some network file systems have no locks at all: there, users must take care.
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
+
+
 class WriterLock:
     """The right to write the run at ``path``; the system takes it back if the process dies.
 
@@ -100,18 +126,16 @@ class WriterLock:
 
     def __init__(self, path: Path) -> None:
         self._descriptor: int | None = os.open(path, os.O_RDONLY)
-        if sys.platform == "win32":
-            return
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            # Some network file systems have no locks at all: there, users must take care.
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                self.release()
-                raise RunFileError(
-                    f"Recorder.path must not be in use; got {path}, which another process is "
-                    "writing. Wait for it to end, or choose another output file."
-                ) from None
+        # Readers hold the lock for an instant, to see whether it is free; that is waited for.
+        for _ in range(PATIENCE):
+            if _lock(self._descriptor, shared=False):
+                return
+            time.sleep(0.01)
+        self.release()
+        raise RunFileError(
+            f"Recorder.path must not be in use; got {path}, which another process is writing. "
+            "Wait for it to end, or choose another output file."
+        )
 
     @property
     def held(self) -> bool:

@@ -12,7 +12,7 @@ import h5py
 
 from neurosim.checks import BudgetError, RunFileError
 from neurosim.recording.checkpoint import Checkpoint
-from neurosim.recording.container import copy_truncated, new_file, open_reader
+from neurosim.recording.container import copy_truncated, new_file, open_at_rest
 from neurosim.recording.files import WriterLock, replacing, writing
 from neurosim.recording.header import Header
 from neurosim.recording.provenance import provenance
@@ -81,7 +81,7 @@ def lay_out(
             if any(rows.values()):
                 # A file that cannot be opened at all has lost every row, as counted below.
                 with suppress(RunFileError):
-                    source = stack.enter_context(open_reader(partial))
+                    source = stack.enter_context(open_at_rest(partial))
             for one in series:
                 kept = rows.get(one.name, 0)
                 missing = _recover(source, target, one, kept, chunk_bytes(len(series)))

@@ -48,7 +48,7 @@ class Run:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         path, paths = Path(path).expanduser(), RunPaths.of(path)
-        if path == paths.checkpoint or (not path.exists() and paths.partial.exists()):
+        if path == paths.checkpoint or (not os.path.exists(path) and os.path.exists(paths.partial)):
             path = paths.partial
         self.path = path
         self._file = open_reader(path)
@@ -137,9 +137,14 @@ class Run:
         return sorted(names, key=lambda name: [_number(part) for part in re.split(r"(\d+)", name)])
 
     def traces(self, layer: str) -> list[str]:
-        """Names of what was recorded of ``layer``."""
+        """Names of what was recorded of ``layer``, such as ``rate`` or ``instants/rate``."""
         require_one_of("Run.traces.layer", layer, self._names("layers"))
-        return self._names(f"layers/{layer}")
+        found: list[str] = []
+        with readable(self.path):
+            self._file[f"layers/{layer}"].visititems(
+                lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None
+            )
+        return found
 
     def trace(self, layer: str, name: str, rows: slice = slice(None)) -> Trace:
         """What was recorded of a layer under ``name``.
@@ -240,7 +245,6 @@ class Run:
 
     def _read(self, dataset: h5py.Dataset, rows: slice) -> np.ndarray:
         if self.status == "partial":
-            dataset.refresh()
             rows = slice(*rows.indices(intact_rows(dataset)))
         return np.asarray(dataset[rows])
 

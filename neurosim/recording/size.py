@@ -13,8 +13,9 @@ from neurosim.recording.settings import RecordSettings
 
 BUFFER_BYTES = 16_000_000
 LARGEST_CHUNK = 256 * 1024
-HEADER_BYTES = 4096
-SERIES_BYTES = 1100
+# Measured on HDF5 2.0, in its newest file layout.
+HEADER_BYTES = 8000
+SERIES_BYTES = 850
 CHUNK_INDEX_BYTES = 10
 
 
@@ -46,8 +47,8 @@ def scaled(series: Iterable[Series], old: RecordSettings, new: RecordSettings) -
     """The declarations as they would be under ``new`` settings instead of ``old``.
 
     Axes say what a series depends on: ``neuron`` and ``synapse`` on the number kept, a growing
-    ``presentation`` axis below ``layers/`` on `RecordSettings.every`, a growing ``instant`` axis
-    on the window of instants.
+    ``presentation`` axis on `RecordSettings.every`; but below a group ``instants``, or with a
+    growing ``instant`` axis, rows depend on the window of instants.
     """
     return [_scaled(one, old, new) for one in series]
 
@@ -59,10 +60,11 @@ def _scaled(one: Series, old: RecordSettings, new: RecordSettings) -> Series:
         for axis, length in zip(one.axes[1:], one.shape, strict=True)
     )
     rows = one.rows
-    if rows and one.name.startswith("layers/") and one.axes[0] == "presentation" and old.every:
+    if one.axes[0] == "instant" or "instants" in one.name.split("/"):
+        if rows and old.instants and new.instants:
+            rows = math.ceil(rows * _length(new.instants) / _length(old.instants))
+    elif rows and one.axes[0] == "presentation" and old.every:
         rows = math.ceil(rows * old.every / new.every)
-    if rows and one.axes[0] == "instant" and old.instants and new.instants:
-        rows = math.ceil(rows * _length(new.instants) / _length(old.instants))
     lengths = dict(zip(one.axes[1:], shape, strict=True))
     coordinates = {
         axis: values if isinstance(values, str) else np.asarray(values)[: lengths[axis]]

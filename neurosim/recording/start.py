@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from neurosim.checks import RunFileError, require
 from neurosim.recording.checkpoint import Checkpoint
-from neurosim.recording.container import new_file, open_reader, readable
+from neurosim.recording.container import new_file, open_at_rest, readable
 from neurosim.recording.files import RunPaths, WriterLock, replacing, writing
 from neurosim.recording.header import Header
 from neurosim.recording.provenance import provenance
@@ -53,9 +53,9 @@ def claim_new(
     )
     # Through JSON and back, so that a fresh and a resumed run see equal settings.
     header = Header.from_json(header.to_json())
-    for existing in (paths.final, paths.partial):
-        require_vacant(existing, overwrite)
     with writing(paths.partial):
+        for existing in (paths.final, paths.partial):
+            require_vacant(existing, overwrite)
         paths.partial.parent.mkdir(parents=True, exist_ok=True)
         if paths.partial.exists():
             WriterLock(paths.partial).release()
@@ -67,8 +67,8 @@ def claim_new(
 def claim_interrupted(path: str | os.PathLike[str]) -> Claim:
     """Find what an interrupted run left, without changing any of it."""
     paths = RunPaths.of(path)
-    if not paths.partial.exists() and not paths.checkpoint.exists():
-        found = "which is finished" if paths.final.exists() else "and there is no such run"
+    if not any(map(os.path.exists, (paths.partial, paths.checkpoint))):
+        found = "which is finished" if os.path.exists(paths.final) else "and there is no such run"
         raise RunFileError(
             f"Recorder.path must be an interrupted run; got {paths.final}, {found}. "
             "Start a new run instead."
@@ -103,7 +103,7 @@ def _write_header(partial: Path, header: Header) -> WriterLock:
 
 
 def _read_header(path: Path) -> Header:
-    with readable(path), open_reader(path) as file:
+    with readable(path), open_at_rest(path) as file:
         return Header.read(file)
 
 

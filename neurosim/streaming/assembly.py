@@ -240,3 +240,18 @@ class Assembly:
                 self.readouts[name], read, chunk.shown.lessons, chunk.rates
             )
         return chunk
+
+    def right(
+        self, network: Network, stimuli: np.ndarray, labels: np.ndarray, batch: int = 2048
+    ) -> dict[str, int]:
+        """How many labels each read-out gets right, from settled responses of ``network``."""
+        counts = dict.fromkeys(self.sources, 0)
+        for first in range(0, len(labels), batch):
+            part = slice(first, first + batch)
+            outputs = [a.output for a in network.activities(stimuli[part].astype(network.dtype))]
+            for name, source in self.sources.items():
+                state = self.readouts[name]
+                read = np.concatenate([outputs[k] for k in source], axis=1)
+                scores = read @ state["weights"].T + state["bias"]
+                counts[name] += int((scores.argmax(axis=1) == labels[part]).sum())
+        return counts

@@ -10,7 +10,8 @@ neurons have dynamics of their own; then every node is a trace of its own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, log1p
+from functools import lru_cache
+from math import ceil, isclose, log1p
 
 import numpy as np
 
@@ -43,8 +44,8 @@ class Continuous(Timeline):
     nodes : int
         Event-driven: quadrature nodes an interval.
     dt : float, optional
-        Clock-driven with this step, seconds; None is event-driven. Needs presentations of equal
-        duration and gap.
+        Clock-driven with this step, seconds; None is event-driven. Needs presentations of the
+        nominal duration, and equal gaps.
     tolerance : float
         Share of a jump that may still be felt when it leaves the window.
 
@@ -105,8 +106,8 @@ class Continuous(Timeline):
     def _shown(self, duration: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Intervals, nodes and quadrature weights while a stimulus is on, from its onset."""
         if self.dt is None:
-            arrival = min(self.delay, duration)
-            peak = min(max(self.derivative.c1, arrival), duration)
+            arrival = _snap(min(self.delay, duration), 0.0, duration)
+            peak = _snap(min(max(self.derivative.c1, arrival), duration), arrival, duration)
             edges = np.array([0.0, arrival, peak, duration])
         else:
             edges = np.linspace(0, duration, ceil(duration / self.dt - 1e-9) + 1)
@@ -125,26 +126,10 @@ class Continuous(Timeline):
         """See `Timeline.geometry`; times are relative to the present onset."""
         self._check(durations, gaps)
         duration, gap = float(durations[-1]), float(gaps[-1])
-        intervals, nodes, quadrature = self._shown(duration)
-        instants = nodes.ravel()
-        taught = (instants >= self.delay) * quadrature.ravel()
-        tau = -self.duration / log1p(-beta)
-        ends = np.append(instants, duration)
-        since = np.maximum(ends - min(self.delay, duration), 0)
-        # before the teaching signal arrives b2 is replaced by b3, which so stays where it was
-        before = intervals[:, 1] <= self.delay
-        running = causal_weights(lambda t: np.exp(-t / tau) / tau, ends, intervals, nodes)
-        running[:, before] = 0
-        onsets = -np.cumsum((durations + np.append(gaps[1:], 0))[::-1])[::-1] + duration
-        return Geometry(
-            filter=self._filter(instants, onsets, durations, gaps),
-            weight=taught / self.duration,
-            mean_keep=np.exp(-since / tau),
-            mean_filter=running.reshape(len(ends), -1),
-            trace_weight=self._trace_weight(taught, duration),
-            step=self._steps(nodes, duration, gap),
-            time=instants,
-        )
+        # beyond the reach of the kernel a longer gap changes nothing but the steps of the dynamics
+        felt = tuple(np.minimum(gaps, self.reach).tolist())
+        seen = _seen(self, tuple(durations.tolist()), felt, beta)
+        return seen._replace(step=self._steps(self._shown(duration)[1], duration, gap))
 
     def _check(self, durations: np.ndarray, gaps: np.ndarray) -> None:
         require(bool((durations > 0).all()), "Presentation.duration", "be positive", durations)
@@ -163,8 +148,9 @@ class Continuous(Timeline):
             "Lower `shortest` to the least duration plus gap of the stream.",
         )
         if self.dt is not None:
-            same = np.ptp(durations) == 0 and np.ptp(gaps) == 0
-            require(bool(same), "Continuous.dt", "be None for unequal durations or gaps", self.dt)
+            same = np.allclose(durations, self.duration, rtol=1e-9) and np.ptp(gaps) == 0
+            rule = f"be None unless all presentations last {self.duration} s, after equal gaps"
+            require(same, "Continuous.dt", rule, self.dt)
 
     def _filter(
         self, instants: np.ndarray, onsets: np.ndarray, durations: np.ndarray, gaps: np.ndarray
@@ -202,3 +188,37 @@ class Continuous(Timeline):
             return shown
         resting = np.concatenate([[-gap], self._resting(gap)[1].ravel(), [0]])
         return np.append(np.diff(resting), shown)
+
+
+@lru_cache(maxsize=256)
+def _seen(
+    timeline: Continuous, durations: tuple[float, ...], gaps: tuple[float, ...], beta: float
+) -> Geometry:
+    """What an observer at the instants sees, whatever the dynamics' steps."""
+    duration = durations[-1]
+    intervals, nodes, quadrature = timeline._shown(duration)
+    instants = nodes.ravel()
+    taught = (instants >= timeline.delay) * quadrature.ravel()
+    tau = -timeline.duration / log1p(-beta)
+    ends = np.append(instants, duration)
+    since = np.maximum(ends - min(timeline.delay, duration), 0)
+    # before the teaching signal arrives b2 is replaced by b3, which so stays where it was
+    before = intervals[:, 1] <= timeline.delay
+    running = causal_weights(lambda t: np.exp(-t / tau) / tau, ends, intervals, nodes)
+    running[:, before] = 0
+    lasted = np.array(durations) + np.append(gaps[1:], 0)
+    onsets = duration - np.cumsum(lasted[::-1])[::-1]
+    return Geometry(
+        filter=timeline._filter(instants, onsets, np.array(durations), np.array(gaps)),
+        weight=taught / timeline.duration,
+        mean_keep=np.exp(-since / tau),
+        mean_filter=running.reshape(len(ends), -1),
+        trace_weight=timeline._trace_weight(taught, duration),
+        step=np.zeros(timeline.n_traces),
+        time=instants,
+    )
+
+
+def _snap(t: float, *events: float) -> float:
+    """The event that ``t`` coincides with but for rounding, else ``t``."""
+    return next((event for event in events if isclose(t, event, rel_tol=1e-9, abs_tol=1e-12)), t)

@@ -89,17 +89,25 @@ class Planner:
         inside = (shown.labels >= UNLABELLED) & (shown.labels < self._n_classes)
         wrong = shown.labels[~inside][:1]
         require(bool(inside.all()), "Presentation.label", f"be in [0, {self._n_classes})", wrong)
-        shortest = float(shown.durations.min())
-        require(shortest > 0, "Presentation.duration", "be positive (seconds)", shortest)
+        for name, seconds, usable, rule in (
+            ("duration", shown.durations, shown.durations > 0, "be finite and positive"),
+            ("gap", shown.gaps, shown.gaps >= 0, "be finite and not negative"),
+        ):
+            usable = usable & np.isfinite(seconds)
+            wrong = seconds[~usable][:1]
+            require(bool(usable.all()), f"Presentation.{name}", f"{rule} (seconds)", wrong)
         n = self._timeline.n_window
         labels = np.concatenate([state["labels"], shown.labels])
         durations = np.concatenate([state["durations"], shown.durations])
         gaps = np.concatenate([state["gaps"], shown.gaps])
         matrices, index = self._matrices(durations, gaps)
-        teaching, gate = self._teaching(labels, shown.lessons, matrices[0].weight.shape[0])
         stacked = [np.stack(column).astype(np.float64) for column in zip(*matrices, strict=True)]
+        matrix = dict(zip(Geometry._fields[:6], stacked, strict=False))
+        # instants before the teaching signal arrives have no weight
+        present = matrix["weight"][index] > 0
+        teaching, gate = self._teaching(labels, shown.lessons, present)
         plan = Plan(
-            **dict(zip(Geometry._fields[:6], stacked, strict=False)),
+            **matrix,
             geometry=index,
             teaching=teaching,
             gate=gate,
@@ -138,7 +146,7 @@ class Planner:
         return self._timeline.geometry(shown, rested, self._beta)
 
     def _teaching(
-        self, labels: np.ndarray, lessons: np.ndarray, n_instants: int
+        self, labels: np.ndarray, lessons: np.ndarray, present: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         before = self._timeline.n_window - 1
         partners = self._timeline.n_partners
@@ -147,9 +155,5 @@ class Planner:
         ago = np.arange(partners, 0, -1)
         then = labels[before + np.arange(n)[:, None] - ago]
         teaching = np.where(now == then, 1.0, -1.0 / (self._n_classes - 1))
-        gate = ((lessons[:, None] != UNLABELLED) & (then != UNLABELLED)).astype(float)
-        shape = (n, n_instants)
-        return (
-            np.array(np.broadcast_to(teaching, shape)),
-            np.array(np.broadcast_to(gate, shape)),
-        )
+        gate = (lessons[:, None] != UNLABELLED) & (then != UNLABELLED) & present
+        return np.array(np.broadcast_to(teaching, gate.shape)), gate.astype(float)

@@ -82,11 +82,10 @@ class IterableStream(Stream):
 
     @property
     def length(self) -> int | None:
-        """As given, or the length of a sequence."""
+        """The length of a sequence, or as given, whichever is less."""
         known = getattr(self._presentations, "__len__", None)
-        if self._length is None and known is not None:
-            return int(known())
-        return self._length
+        lengths = [self._length] if self._length is not None else []
+        return min([*lengths, int(known())] if known is not None else lengths, default=None)
 
     def chunks(self, start: int, size: int) -> Iterator[Presentations]:
         """See `Stream.chunks`."""

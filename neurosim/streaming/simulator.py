@@ -129,17 +129,8 @@ class Simulator:
 
     def accuracy(self, stimuli: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """Accuracy of each read-out on settled responses: ``accuracy``, ``accuracy_layer1``, ..."""
-        right = dict.fromkeys(self._parts.sources, 0)
-        network = self.network
         require(len(labels) > 0, "Simulator.accuracy(labels)", "not be empty", labels)
-        for first in range(0, len(labels), 2048):
-            part = slice(first, first + 2048)
-            outputs = [a.output for a in network.activities(stimuli[part].astype(network.dtype))]
-            for name, source in self._parts.sources.items():
-                state = self._parts.readouts[name]
-                read = np.concatenate([outputs[k] for k in source], axis=1)
-                scores = read @ state["weights"].T + state["bias"]
-                right[name] += int((scores.argmax(axis=1) == labels[part]).sum())
+        right = self._parts.right(self.network, stimuli, labels)
         return {accuracy_name(name): count / len(labels) for name, count in right.items()}
 
     def present(self, presentation: Presentation) -> Response:

@@ -72,7 +72,7 @@ def test_a_keyboard_interrupt_outside_a_run_is_code_130(monkeypatch, capsys):
 
     monkeypatch.setattr(entry, "_dispatch", stop)
     assert cli.main(["anything"]) == 130
-    assert capsys.readouterr().err.startswith("interrupted: ")
+    assert capsys.readouterr().err.startswith("Interrupted")
 
 
 def test_help_starts_without_the_heavy_libraries():

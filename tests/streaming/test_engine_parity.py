@@ -130,7 +130,7 @@ class Case:
         if self.gaps == "random":
             durations *= rng.choice([0.8, 1.0, 1.7], LENGTH)
         stimuli = rng.normal(size=(LENGTH, N_PRE)).astype(self.dtype)
-        return Presentations(stimuli, labels, durations, gaps)
+        return Presentations(stimuli, labels, durations, gaps, rng.random(LENGTH) < 0.9)
 
     @functools.cached_property
     def eta(self) -> np.ndarray:
