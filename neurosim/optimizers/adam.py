@@ -54,8 +54,8 @@ class Adam(Optimizer):
         """Moments of zero, and the number of steps taken."""
         state: State = {}
         for name, array in parameters.items():
-            state |= {f"{name}/{moment}": np.zeros_like(array) for moment in ("mean", "square")}
-            state[f"{name}/steps"] = np.zeros((), np.int64)
+            state |= {f"{name}.{moment}": np.zeros_like(array) for moment in ("mean", "square")}
+            state[f"{name}.steps"] = np.zeros((), np.int64)
         return state
 
     def step(
@@ -67,12 +67,12 @@ class Adam(Optimizer):
     ) -> None:
         """Change the parameters that have a gradient, and their moments, in place."""
         for name, gradient in gradients.items():
-            steps = state[f"{name}/steps"]
+            steps = state[f"{name}.steps"]
             steps += 1
             unbiased = 1 - self.beta2 ** int(steps)
             _step(
-                flat(parameters[name]), flat(gradient), flat(state[f"{name}/mean"]),
-                flat(state[f"{name}/square"]),
+                flat(parameters[name]), flat(gradient), flat(state[f"{name}.mean"]),
+                flat(state[f"{name}.square"]),
                 rate / (1 - self.beta1 ** int(steps)), unbiased,
                 self.beta1, self.beta2, self.epsilon,
                 0.0 if self.decoupled else self.weight_decay,

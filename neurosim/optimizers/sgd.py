@@ -38,7 +38,7 @@ class SGD(Optimizer):
 
     def start(self, parameters: Mapping[str, np.ndarray]) -> State:
         """Velocities of zero."""
-        return {f"{name}/velocity": np.zeros_like(array) for name, array in parameters.items()}
+        return {f"{name}.velocity": np.zeros_like(array) for name, array in parameters.items()}
 
     def step(
         self,
@@ -50,7 +50,7 @@ class SGD(Optimizer):
         """Change the parameters that have a gradient, and their velocities, in place."""
         for name, gradient in gradients.items():
             _step(
-                flat(parameters[name]), flat(gradient), flat(state[f"{name}/velocity"]),
+                flat(parameters[name]), flat(gradient), flat(state[f"{name}.velocity"]),
                 rate, self.momentum, self.weight_decay,
             )  # fmt: skip
 

@@ -1,52 +1,10 @@
-"""The golden cases: one layer, one objective, and what should come out."""
+"""The golden cases as a fixture."""
 
-from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 import pytest
 
-from neurosim.layers import Dense
-from neurosim.objectives import HSIC, PHSIC
-from neurosim.ops.grouping import Grouping
-from neurosim.ops.similarity import Cosine, CosineLabels, Gaussian, Linear
-
-with np.load(Path(__file__).parents[1] / "golden" / "phsic_dense_batched.npz") as file:
-    GOLDEN = dict(file)
-CASES = sorted(name.removesuffix("_loss") for name in GOLDEN if name.endswith("_loss"))
-SIMILARITIES = {"gauss": Gaussian(), "cossim": Cosine(), "lin": Linear()}
-GROUPINGS = {
-    "plain": None,
-    "grp": Grouping(groups=6, p=0.5, divisive=False),
-    "grpdiv": Grouping(groups=6),
-}
-
-
-class Case(NamedTuple):
-    name: str
-    layer: Dense
-    phsic: PHSIC
-    hsic: HSIC
-
-    def __getitem__(self, array):
-        return GOLDEN[f"{self.name}_{array}"]
-
-    def __contains__(self, array):
-        return f"{self.name}_{array}" in GOLDEN
-
-    def forward(self, batch=""):
-        x = GOLDEN[f"x{batch}"]
-        return self.layer.respond(x, self.layer.drive(x)), GOLDEN[f"labels{batch}"]
+from tests.golden.cases import CASES, case_of
 
 
 @pytest.fixture(params=CASES)
 def case(request):
-    kind, mode = request.param.split("_")[:2]
-    grouping = GROUPINGS[mode]
-    settings = {
-        "label_similarity": CosineLabels(n_classes=10),
-        "similarity": Gaussian(sigma=1.0) if request.param.endswith("_s1") else SIMILARITIES[kind],
-        "grouping": grouping,
-    }
-    layer = Dense(GOLDEN["W"].copy(), grouping=grouping)
-    return Case(request.param, layer, PHSIC(**settings), HSIC(**settings))
+    return case_of(request.param)

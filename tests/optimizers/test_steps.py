@@ -32,7 +32,7 @@ def test_sgd_follows_its_equation(dtype, tolerance):
             v = 0.9 * v + gradient[name] + 0.3 * w
             w = w - 0.1 * v
         np.testing.assert_allclose(found[name], w, rtol=tolerance, atol=tolerance)
-        np.testing.assert_allclose(state[f"{name}/velocity"], v, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(state[f"{name}.velocity"], v, rtol=tolerance, atol=tolerance)
         assert found[name].dtype == dtype
 
 
@@ -49,7 +49,7 @@ def test_adam_follows_its_equations(dtype, tolerance, decoupled):
             w = w * (1 - 0.1 * 0.2) if decoupled else w
             w = w - 0.1 * (m / (1 - 0.8**t)) / (np.sqrt(v / (1 - 0.9**t)) + 1e-8)
         np.testing.assert_allclose(found[name], w, rtol=tolerance, atol=tolerance)
-        assert state[f"{name}/steps"] == len(gradients)
+        assert state[f"{name}.steps"] == len(gradients)
 
 
 @pytest.mark.parametrize("optimizer", [SGD(), Adam()])
@@ -85,4 +85,4 @@ def test_unusable_settings_are_refused(make, message):
 def test_an_array_that_cannot_change_in_place_is_refused():
     turned = {"a": np.ones((2, 3)).T}
     with pytest.raises(SettingError, match="must be C-contiguous"):
-        SGD().step({"a/velocity": np.zeros((3, 2))}, turned, {"a": np.ones((3, 2))}, 0.1)
+        SGD().step({"a.velocity": np.zeros((3, 2))}, turned, {"a": np.ones((3, 2))}, 0.1)
