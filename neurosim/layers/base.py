@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -47,3 +47,8 @@ class Layer(ABC):
         d_output: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Gradients]:
         """Gradient with respect to ``pre`` and to each parameter, from one at rate or output."""
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> Self:
+        """A small valid instance, in float64."""

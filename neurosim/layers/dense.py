@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -104,6 +105,12 @@ class Dense(Layer):
         """Gradient at each parameter from one at the drive: postsynaptic (x) presynaptic."""
         post, pre = d_drive.reshape(-1, self.n_post), activity.pre.reshape(-1, self.n_pre)
         return {"weights": post.T @ pre}
+
+    @classmethod
+    def example(cls) -> Self:
+        """Three groups of four softplus neurons that see five inputs."""
+        weights = cls.draw(12, 5, 2.0, np.random.default_rng(0), "float64")
+        return cls(weights, Nonlinearity(name="softplus"), Grouping(groups=3))
 
     def _through_normalization(self, rate: np.ndarray, d_output: np.ndarray) -> np.ndarray:
         # r = zc u^-p, so dz = C [ d - 2p/g * r u^(p-1) sum(d r) ] u^-p with C the centring.

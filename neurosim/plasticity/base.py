@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from neurosim.checks import require
 
@@ -100,3 +100,8 @@ class PlasticityRule(ABC):
         Written with arithmetic only (NumPy functions are fine): the reference calls it with arrays,
         the fused engine compiles the same source and calls it neuron by neuron.
         """
+
+    @classmethod
+    def example(cls) -> Self:
+        """A small valid instance: the defaults, unless a subclass says otherwise."""
+        return cls()

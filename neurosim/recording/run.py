@@ -93,12 +93,12 @@ class Run:
     @property
     def summary(self) -> dict[str, Any]:
         """Results in a few numbers; empty until the run is finished."""
-        return json.loads(self._file.attrs.get("summary", "{}"))  # type: ignore[no-any-return]
+        return json.loads(self._file.attrs.get("summary", "{}"))
 
     @property
     def weights_digest(self) -> str | None:
         """SHA-256 over all final weights; None until the run is finished."""
-        return self._file.attrs.get("weights_digest")  # type: ignore[no-any-return]
+        return self._file.attrs.get("weights_digest")
 
     @property
     def checkpoint(self) -> Checkpoint | None:

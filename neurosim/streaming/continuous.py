@@ -2,9 +2,10 @@
 
 Both cut the stimulus and the last part of the gap into intervals with quadrature nodes. The
 event-driven timeline puts a few Gauss-Legendre nodes between events (onset, arrival of the teaching
-signal, onset + c1, offset); the clock-driven one puts one node in the middle of every `dt`. Weights
-take the change of a presentation at its offset, so rates are constant between events unless the
-neurons have dynamics of their own; then every node is a trace of its own.
+signal, the response's rise, peak and fall around onset + c1, offset); the clock-driven one puts one
+node in the middle of every `dt`. Weights take the change of a presentation at its offset, so rates
+are constant between events unless the neurons have dynamics of their own; then every node is a
+trace of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from neurosim.checks import SettingError, require
 from neurosim.dynamics import SmoothedDerivative
 from neurosim.ops.quadrature import causal_weights, gauss_nodes
 from neurosim.streaming.timeline import Geometry, Timeline
+
+FLANKS = (-4.0, 0.0, 6.0)
+"""Where the response to a jump rises, peaks and has died down, in units of 1 / c2 around c1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,14 +105,15 @@ class Continuous(Timeline):
         """Traces of a sampled segment: its nodes, and one that closes it."""
         if self.dt is not None:
             return ceil(length / self.dt - 1e-9) + 1
-        return (3 if stimulus else 1) * self.nodes + 1
+        return (2 + len(FLANKS) if stimulus else 1) * self.nodes + 1
 
     def _shown(self, duration: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Intervals, nodes and quadrature weights while a stimulus is on, from its onset."""
         if self.dt is None:
             arrival = _snap(min(self.delay, duration), 0.0, duration)
-            peak = _snap(min(max(self.derivative.c1, arrival), duration), arrival, duration)
-            edges = np.array([0.0, arrival, peak, duration])
+            marks = self.derivative.c1 + np.array(FLANKS) / self.derivative.c2
+            seen = [_snap(min(max(t, arrival), duration), arrival, duration) for t in marks]
+            edges = np.array([0.0, arrival, *seen, duration])
         else:
             edges = np.linspace(0, duration, ceil(duration / self.dt - 1e-9) + 1)
         intervals = np.stack([edges[:-1], edges[1:]], axis=1)

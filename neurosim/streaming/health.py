@@ -114,7 +114,8 @@ class LayerHealth:
                 self._name, "collapsed",
                 f"the third factor has collapsed (mean similarity {vitals.similarity:.6f}): all "
                 f"presentations look the same (activity changes by {vitals.distance:.2g}).",
-                f"Raise the initial gain, or lower sigma to {max(vitals.distance, 1e-3):.1g}.",
+                f"Raise the initial gain, or lower sigma to {max(vitals.distance, 1e-3):.1g} and "
+                "the learning rate with its square.",
             ))  # fmt: skip
         if vitals.active < DEAD:
             found.append(Finding(

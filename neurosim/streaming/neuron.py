@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neurosim.checks import require
 from neurosim.dynamics import LeakyIntegrator, MemoryTrace, RecurrentNormalization
 
 
@@ -33,20 +32,3 @@ class NeuronDynamics:
     def sampled(self) -> bool:
         """Whether activity varies within a segment of constant input and must be sampled."""
         return any(part is not None for part in (self.leaky, self.memory, self.normalization))
-
-    def check(self, groups: int | None, size: int, p: float, delta: float) -> None:
-        """Refuse a recurrent normalization that does not settle on the layer's algebraic one."""
-        circuit = self.normalization
-        if circuit is not None:
-            same = groups is not None and (circuit.group_size, circuit.p, circuit.delta) == (
-                size,
-                p,
-                delta,
-            )
-            require(
-                same,
-                "NeuronDynamics.normalization",
-                f"have the layer's group size {size}, p {p} and delta {delta}",
-                circuit,
-                "Build it from the layer's Grouping.",
-            )

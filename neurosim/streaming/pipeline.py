@@ -85,17 +85,15 @@ class _Work:
                 self._in_flight += k == 0
             try:
                 result = self._stages[k](item)
-            except StopIteration:
-                with self._changed:
-                    self._exhausted, self._busy[k] = True, False
-                    self._in_flight -= 1
-                    self._changed.notify_all()
-                continue
             except BaseException as failure:
                 with self._changed:
-                    self._failure, self._stopped = failure, True
+                    if k == 0 and isinstance(failure, StopIteration):
+                        self._exhausted, self._busy[k] = True, False
+                        self._in_flight -= 1
+                    else:
+                        self._failure, self._stopped = failure, True
                     self._changed.notify_all()
-                return
+                continue
             with self._changed:
                 self._busy[k] = False
                 self._queues[k + 1].append(result)
@@ -110,9 +108,9 @@ class _Work:
             with self._changed:
                 while not finished and not self._over():
                     self._changed.wait()
-                if self._failure is not None:
-                    raise self._failure
-                if not finished:
+                if not finished:  # what is finished is not lost with what failed after it
+                    if self._failure is not None:
+                        raise self._failure
                     return
                 item = finished.popleft()
                 self._in_flight -= 1

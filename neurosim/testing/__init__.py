@@ -1,0 +1,16 @@
+"""Contract tests for your own classes: each `check_*` passes or says what to change.
+
+Call them from a test, with an instance of what you wrote::
+
+    def test_my_rule():
+        check_rule(MyRule(threshold=0.5))
+
+A broken promise raises `AssertionError` naming the class, the promise and the first offence.
+"""
+
+from neurosim.testing.datasets import check_dataset
+from neurosim.testing.dynamics import check_dynamics
+from neurosim.testing.layers import check_layer
+from neurosim.testing.rules import check_rule
+
+__all__ = ["check_dataset", "check_dynamics", "check_layer", "check_rule"]
