@@ -13,7 +13,7 @@ State = dict[str, np.ndarray]
 
 
 class Optimizer(ABC):
-    """Settings of an optimizer; what it remembers of a parameter ``a`` is state ``a.velocity``, say.
+    """Settings of an optimizer; what it remembers of parameter ``a`` is state ``a.velocity``, say.
 
     Parameters are float32 or float64, C-contiguous, and changed in place.
     """
