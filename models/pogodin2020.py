@@ -85,6 +85,8 @@ class Streaming:
         Seconds of rest between presentations.
     jitter : float
         Relative spread of the gaps.
+    drift : int
+        Images are moved by up to so many pixels, anew at every presentation.
     delay : float
         Seconds from onset to the teaching signal.
     c1 : float
@@ -141,6 +143,7 @@ class Streaming:
     duration: float = 0.2
     gap: float = 0.0
     jitter: float = 0.0
+    drift: int = 0
     delay: float = 0.0
     c1: float = 0.04
     c2: float = 200.0

@@ -63,6 +63,8 @@ def run(config: Config, recorder: Recorder) -> Path:
         duration=config.duration,
         gap=config.gap,
         jitter=config.jitter,
+        drift=config.drift,
+        image=(data.shape[0], data.shape[1]) if len(data.shape) == 2 else None,
     )
 
     def evaluate(now: Simulator) -> dict[str, float]:

@@ -30,6 +30,8 @@ def test_other_paths_and_seeds_give_other_numbers(seed, one, other):
 @given(parent=names, name=names)
 def test_a_child_is_the_path_below_it(parent, name):
     assert drawn(Seeds(5).child(parent), name) == drawn(Seeds(5), f"{parent}/{name}")
+    grandchild = Seeds(5).child("run").child(parent)
+    assert drawn(grandchild, name) == drawn(Seeds(5), f"run/{parent}/{name}")
 
 
 def test_what_was_drawn_before_does_not_matter():

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from neurosim.checks import SettingError, require
 
@@ -131,6 +132,11 @@ class DatasetStream(Stream):
         Seconds.
     jitter : float
         Each gap is drawn uniformly from gap * [1 - jitter, 1 + jitter].
+    drift : int
+        Images are moved by up to so many pixels in each direction, anew at every presentation, as
+        fixation drifts. What comes into view has the data's lowest value.
+    image : tuple of int
+        Rows and columns of a stimulus; needed for ``drift``.
     """
 
     def __init__(
@@ -144,6 +150,8 @@ class DatasetStream(Stream):
         duration: float = 0.2,
         gap: float = 0.0,
         jitter: float = 0.0,
+        drift: int = 0,
+        image: tuple[int, int] | None = None,
     ) -> None:
         matching = stimuli.ndim == 2 and labels.shape == stimuli.shape[:1] and len(labels) > 0
         shapes = (stimuli.shape, labels.shape)
@@ -156,6 +164,13 @@ class DatasetStream(Stream):
         if same_class is not None:
             require(0 <= same_class < 1, "DatasetStream.same_class", "be in [0, 1)", same_class)
             self._order = _repeating(labels, n, same_class, rng)
+        self._moves = None
+        if drift:
+            fits = image is not None and image[0] * image[1] == stimuli.shape[1]
+            require(fits, "DatasetStream.image", f"have {stimuli.shape[1]} pixels to drift", image)
+            require(0 < drift < min(image or (1,)), "DatasetStream.drift", "fit the image", drift)
+            self._moves = rng.integers(-drift, drift, (n, 2), dtype=np.int16, endpoint=True)
+        self._image, self._darkest = image, stimuli.min()
         self._durations = np.full(n, float(duration))
         self._gaps = gap * rng.uniform(1 - jitter, 1 + jitter, n) if jitter else np.full(n, gap)
 
@@ -170,11 +185,33 @@ class DatasetStream(Stream):
             part = slice(first, first + size)
             samples = self._order[part]
             yield Presentations(
-                self._stimuli[samples],
+                self._seen(self._stimuli[samples], part),
                 self._labels[samples],
                 self._durations[part],
                 self._gaps[part],
             )
+
+    def _seen(self, stimuli: np.ndarray, part: slice) -> np.ndarray:
+        """Stimuli where the eye happens to look."""
+        if self._moves is None or self._image is None:
+            return stimuli
+        seen = np.empty_like(stimuli)
+        shape = (-1, *self._image)
+        _look(stimuli.reshape(shape), self._moves[part], self._darkest, seen.reshape(shape))
+        return seen
+
+
+@njit(cache=True, nogil=True)
+def _look(scene, moves, darkest, seen):  # type: ignore[no-untyped-def]
+    """``seen`` is ``scene`` (n, rows, columns), each moved by its two numbers of pixels."""
+    n, rows, columns = scene.shape
+    for t in range(n):
+        down, right = moves[t]
+        for i in range(rows):
+            inside = 0 <= i + down < rows
+            for j in range(columns):
+                visible = inside and 0 <= j + right < columns
+                seen[t, i, j] = scene[t, i + down, j + right] if visible else darkest
 
 
 def _shuffled(n_samples: int, epochs: int, rng: np.random.Generator) -> np.ndarray:
