@@ -5,6 +5,7 @@ Where the paper and the authors' code disagree, the code's value is used: it mad
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -33,7 +34,7 @@ from neurosim.optimizers import SGD, Adam, Milestones, Optimizer
 from neurosim.seeds import Seeds
 
 PAIRWISE = ("gaussian", "cosine", "linear")
-FEEDBACK = {
+FEEDBACK: dict[str, Callable[..., Driver]] = {
     "feedback": FeedbackAlignment,
     "direct-feedback": DirectFeedbackAlignment,
     "sign-symmetric": SignSymmetric,

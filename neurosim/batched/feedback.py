@@ -83,10 +83,9 @@ class DirectFeedbackAlignment(EndToEnd):
 
 def _drawn_like_above(network: Network, seeds: Seeds) -> State:
     """Random weights in the shape and scale of those above each layer."""
-    return {
-        f"feedback/{name}": Dense.draw(
-            *weights_above(network, k).shape, 1.0,
-            seeds.generator(f"feedback/{name}"), network.dtype.name,
-        )
-        for k, name in enumerate(network.names)
-    }  # fmt: skip
+    drawn: State = {}
+    for k, name in enumerate(network.names):
+        n_post, n_pre = weights_above(network, k).shape
+        rng = seeds.generator(f"feedback/{name}")
+        drawn[f"feedback/{name}"] = Dense.draw(n_post, n_pre, 1.0, rng, network.dtype.name)
+    return drawn
