@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -52,3 +52,8 @@ class Objective(ABC):
             Of the layer, with one leading axis: (batch, ...).
         labels : ndarray of int, shape (batch,)
         """
+
+    @classmethod
+    @abstractmethod
+    def example(cls) -> Self:
+        """A small valid instance, for three classes and a layer of twelve neurons."""

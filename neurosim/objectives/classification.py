@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -36,3 +37,8 @@ class LayerClassification(Objective):
         value, d_scores = cross_entropy(rate @ weights.T + parameters["bias"], labels)
         own = {"weights": d_scores.T @ rate, "bias": d_scores.sum(axis=0)}
         return Evaluation(value, d_scores @ weights, own)
+
+    @classmethod
+    def example(cls) -> Self:
+        """It has no settings."""
+        return cls()

@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -90,6 +90,15 @@ class PairwiseObjective(Objective):
         if self.grouping is not None and groups is not None:
             d_rate = self.grouping.signal_pullback(groups, d_rate)
         return Evaluation(value, d_rate.astype(rate.dtype, copy=False), {})
+
+    @classmethod
+    def example(cls) -> Self:
+        """Three classes; the Gaussian similarity of three groups."""
+        return cls(
+            label_similarity=CosineLabels(n_classes=3),
+            similarity=Gaussian(sigma=0.5),
+            grouping=Grouping(groups=3),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

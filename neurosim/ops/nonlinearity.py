@@ -75,8 +75,7 @@ class Nonlinearity:
             case "relu":
                 return (rate > 0).astype(rate.dtype)
             case "leaky_relu":
-                kind = rate.dtype.type
-                return np.where(rate > 0, kind(1), kind(self.slope))
+                return np.maximum((rate > 0).astype(rate.dtype), rate.dtype.type(self.slope))
             case "selu":
                 return np.where(rate > 0, SELU_SCALE, rate + SELU_SCALE * SELU_ALPHA).astype(
                     rate.dtype
