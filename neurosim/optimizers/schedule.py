@@ -73,7 +73,8 @@ class Milestones:
     factor: float = 0.25
 
     def __post_init__(self) -> None:
-        require(self.rate >= 0, "Milestones.rate", "not be negative", self.rate)
+        finite = 0 <= self.rate < float("inf")
+        require(finite, "Milestones.rate", "be finite and not negative", self.rate)
         increasing = all(a < b for a, b in zip((-1, *self.epochs), self.epochs, strict=False))
         require(increasing, "Milestones.epochs", "be increasing and not negative", self.epochs)
         require(0 < self.factor <= 1, "Milestones.factor", "be in (0, 1]", self.factor)

@@ -72,7 +72,7 @@ def test_rates_drop_at_milestones():
         (lambda: SGD(weight_decay=-1.0), r"SGD\.weight_decay must not be negative"),
         (lambda: Adam(beta2=1.0), r"Adam\.beta2 must be in \[0, 1\); got 1"),
         (lambda: Adam(epsilon=0.0), r"Adam\.epsilon must be positive"),
-        (lambda: Milestones(rate=-1.0), r"Milestones\.rate must not be negative"),
+        (lambda: Milestones(rate=-1.0), r"Milestones\.rate must be finite and not negative"),
         (lambda: Milestones(rate=1.0, epochs=(4, 4)), r"Milestones\.epochs must be increasing"),
         (lambda: Milestones(rate=1.0, factor=0.0), r"Milestones\.factor must be in \(0, 1\]"),
     ],
