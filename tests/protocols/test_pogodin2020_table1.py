@@ -19,19 +19,19 @@ def run(tmp_path, *words, name="run.h5"):
 
 def test_it_trains_and_reports(tmp_path, capsys):
     status, path = run(
-        tmp_path, "--epochs", "15", "--evaluations", "3", "--rule", "backprop", "--readout-rate",
-        "0.02", "--local-rate", "0.02", "--threads", "1",
+        tmp_path, "--epochs", "12", "--evaluations", "3", "--rule", "backprop", "--readout-rate",
+        "0.05", "--local-rate", "0.05", "--threads", "1", "--train", "640",
     )  # fmt: skip
     assert status == 0
     assert "pogodin2020_table1" in capsys.readouterr().out
     with Run(path) as finished:
         summary, history = finished.summary, finished.history
-    assert summary["presentations"] == 15 * 2000
+    assert summary["presentations"] == 12 * 640
     assert summary["test_accuracy"] > 0.8
     assert summary["measured_on"] == "test"
-    assert (summary["groups"], summary["local_rate"], summary["readout_rate"]) == (4, 0.02, 0.02)
+    assert (summary["groups"], summary["local_rate"], summary["readout_rate"]) == (4, 0.05, 0.05)
     assert summary["seconds"] > 0
-    np.testing.assert_array_equal(history["epoch"], [5, 10, 15])
+    np.testing.assert_array_equal(history["epoch"], [4, 8, 12])
     assert history["accuracy"][-1] == summary["test_accuracy"]
     assert main(["plot", str(path), "--out", str(tmp_path / "figure.png")]) == 0
     assert (tmp_path / "figure.png").stat().st_size > 10_000
@@ -41,12 +41,12 @@ def test_it_trains_and_reports(tmp_path, capsys):
 def test_the_same_seed_gives_the_same_run(tmp_path, rule):
     weights = []
     for name, seed in (("a.h5", "1"), ("b.h5", "1"), ("c.h5", "2")):
-        words = ["--rule", rule, "--epochs", "1", "--seed", seed, "--validation", "0.1"]
+        words = ["--rule", rule, "--epochs", "1", "--seed", seed, "--validation", "0.8"]
         path = run(tmp_path, *words, "--quiet", "--threads", "1", name=name)[1]
         with Run(path) as finished:
             weights.append(finished.weights("readout/weights"))
             assert finished.summary["measured_on"] == "validation"
-            assert finished.summary["presentations"] == 1800
+            assert finished.summary["presentations"] == 400
     np.testing.assert_array_equal(weights[0], weights[1])
     assert not np.array_equal(weights[0], weights[2])
 
@@ -69,7 +69,7 @@ def test_bad_settings_leave_a_message_and_no_file(tmp_path, capsys, words, messa
 
 
 def test_settings_of_a_run_are_in_its_file(tmp_path, capsys):
-    path = run(tmp_path, "--epochs", "1", "--quiet", "--threads", "1")[1]
+    path = run(tmp_path, "--epochs", "1", "--quiet", "--threads", "1", "--train", "64")[1]
     capsys.readouterr()
     assert main(["info", str(path), "--json"]) == 0
     info = json.loads(capsys.readouterr().out)
