@@ -133,7 +133,7 @@ class Run:
     @property
     def layers(self) -> list[str]:
         """Layers with traces or final weights, in natural order."""
-        names = self._names("layers") or self._names("weights")
+        names = self._names("layers") or [n for n in self._names("weights") if n != "readout"]
         return sorted(names, key=lambda name: [_number(part) for part in re.split(r"(\d+)", name)])
 
     def traces(self, layer: str) -> list[str]:

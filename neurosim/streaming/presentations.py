@@ -103,9 +103,11 @@ def gather(batch: list[Presentation]) -> Presentations:
             f"Presentation.stimulus must be a vector of the same length every time; got {shapes}. "
             "Flatten images before presenting them."
         )
+    labels = np.array([p.label for p in batch])
+    require(labels.dtype.kind in "iu", "Presentation.label", "be a whole number", labels[:1])
     return Presentations(
         np.stack([np.asarray(p.stimulus) for p in batch]),
-        np.array([p.label for p in batch], np.int64),
+        labels.astype(np.int64),
         np.array([p.duration for p in batch], float),
         np.array([p.gap for p in batch], float),
         np.array([p.taught for p in batch], bool),

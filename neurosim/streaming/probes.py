@@ -178,8 +178,10 @@ class Probes:
         shown, samples, neurons = chunk.layers[k], self._samples, self._neurons[k]
         third = shown.third[rows]
         derivative = self._derivative(chunk, k, rows)
-        if not folder:  # where the change is largest: the peak of the transient
-            peak = np.arange(len(rows)), third[..., 0].argmax(axis=1)
+        if not folder:  # where the change is largest while there is a teaching signal
+            gate = chunk.plan.gate[rows]
+            open_ = (gate > 0) | ~gate.any(axis=1, keepdims=True)
+            peak = np.arange(len(rows)), np.where(open_, third[..., 0], -1).argmax(axis=1)
             third, derivative = third[peak], derivative[peak]
 
         def at(array: np.ndarray) -> np.ndarray:

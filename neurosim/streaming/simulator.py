@@ -114,7 +114,7 @@ class Simulator:
         self.seconds = 0.0
         self.elapsed = 0.0
         self.findings: list[Finding] = []
-        self._online, self._looked, self._ended = 0.0, -1, False
+        self._online, self._looked, self._ended, self._origin = 0.0, -1, False, 0
 
     @property
     def network(self) -> Network:
@@ -181,17 +181,20 @@ class Simulator:
         every = evaluate_every or 0
         require(every >= 0, "Simulator.run(evaluate_every)", "be positive", every)
         probes = Probes(self._parts, recorder.record if recorder else RecordSettings(), self._seeds)
+        origin = self.presentations  # of this stream, unless an interrupted run goes on
         if recorder is not None:
             if recorder.checkpoint is not None:
                 self._restore(recorder.checkpoint)
+                origin = self._origin
             probes.declare(recorder, total)
             recorder.begin()
         save_every = recorder.record.checkpoint_every if recorder else 0
         progress = progress or Progress(quiet=True)
         with progress.announce("compiling the engine: about half a minute, once"):
             self._parts.prepare()
-        progress.start(total, "streaming", self.presentations)
-        chunks = stream.chunks(self.presentations, self._chunk)
+        self._origin = origin
+        progress.start(total, "streaming", self.presentations - origin)
+        chunks = stream.chunks(self.presentations - origin, self._chunk)
         self._ended, began = False, time.perf_counter()
         with threadpool_limits(1, user_api="blas"), Interruption() as interruption:
             while not (self._ended or interruption.requested):
@@ -201,7 +204,7 @@ class Simulator:
                     self._arrived(chunk)
                     if recorder is not None:
                         probes.write(recorder, chunk, self.seconds)
-                    progress.update(self.presentations, accuracy=self._online)
+                    progress.update(self.presentations - origin, accuracy=self._online)
                 if self.presentations >= look or self._ended:
                     self._look(recorder, evaluate, progress)
                 if recorder is not None:
@@ -233,7 +236,8 @@ class Simulator:
                 self._ended = True
                 return
             n = len(shown.labels)
-            passed = (first + np.arange(n)) / total if total else np.zeros(n)
+            shown_before = first - self._origin
+            passed = (shown_before + np.arange(n)) / total if total else np.zeros(n)
             yield self._parts.draw(first, shown, passed)
             first += n
 
@@ -278,6 +282,7 @@ class Simulator:
         """Where the run stands, besides the arrays."""
         return {
             "presentations": self.presentations,
+            "origin": self._origin,
             "seconds": self.seconds,
             "online": self._online,
             "looked": self._looked,
@@ -288,6 +293,7 @@ class Simulator:
         """Continue from a checkpoint."""
         unpack(saved.arrays, self._parts, self._health)
         self.presentations = int(saved.position["presentations"])
+        self._origin = int(saved.position["origin"])
         self.seconds = float(saved.position["seconds"])
         self._online = float(saved.position["online"])
         self._looked = int(saved.position["looked"])

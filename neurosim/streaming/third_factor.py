@@ -84,7 +84,8 @@ def evaluate(
     change : ndarray, shape (n_instants, n_signals)
         Derivative signal of the compared activity.
     teaching, gate : ndarray, shape (n_instants,)
-        Label similarity k_y, and 1 where it is present; where it is not, M = 0 and b3 stays.
+        Label similarity k_y, and 1 where it is present. Where it is not, M = 0 and b2 counts as
+        the mean before the presentation, so that b3 stays if nothing else is taught.
     mean : float
         b3 before the presentation.
     mean_keep, mean_filter : ndarray, shapes (n_instants + 1,), (n_instants + 1, n_instants)
