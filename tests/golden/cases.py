@@ -10,8 +10,8 @@ from neurosim.objectives import HSIC, PHSIC
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.similarity import Cosine, CosineLabels, Gaussian, Linear
 
-with np.load(Path(__file__).parent / "phsic_dense_batched.npz") as file:
-    GOLDEN = dict(file)
+HERE = Path(__file__).parent
+GOLDEN = dict(np.load(HERE / "phsic_dense.npz")) | dict(np.load(HERE / "phsic_dense_batched.npz"))
 CASES = sorted(name.removesuffix("_loss") for name in GOLDEN if name.endswith("_loss"))
 SIMILARITIES = {"gauss": Gaussian(), "cossim": Cosine(), "lin": Linear()}
 GROUPINGS = {
