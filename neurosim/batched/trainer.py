@@ -83,6 +83,7 @@ class Trainer:
         recorder: Recorder | None = None,
         evaluate: Evaluate | None = None,
         evaluate_every: int | None = None,
+        measures: tuple[str, ...] = ("accuracy",),
         progress: Progress | None = None,
     ) -> None:
         """Train to the end, recording and checkpointing as the recorder's settings say.
@@ -97,8 +98,10 @@ class Trainer:
             Not yet begun. If it holds a checkpoint the run continues from there.
         evaluate : callable, optional
             Called with the network every ``evaluate_every`` presentations (at the next batch's
-            end) and at the end; what it returns, ``accuracy``, goes to the history.
+            end) and at the end; what it returns goes to the history.
         evaluate_every : int, optional
+        measures : tuple of str
+            Names of what ``evaluate`` returns.
         progress : Progress, optional
 
         Raises
@@ -114,12 +117,13 @@ class Trainer:
         every = evaluate_every or 0
         require(every >= 0, "Trainer.run(evaluate_every)", "be positive", every)
         self._require_usable(stimuli, labels)
-        if recorder is not None:
-            self._begin(recorder)
         total = epochs * len(labels)
         progress = progress or Progress(quiet=True)
         with progress.announce("compiling the optimizers: a few seconds, once"):
-            self._prepare(labels)
+            taught = self._prepare(labels)
+        if recorder is not None:
+            columns = [*(measures if evaluate else ()), *map(_column, taught)]
+            self._begin(recorder, columns)
         progress.start(total, "training", self.presentations)
         save_every = recorder.record.checkpoint_every if recorder else 0
         look, save = self._next(every), self._next(save_every)
@@ -127,9 +131,9 @@ class Trainer:
         with threadpool_limits(self._threads, user_api="blas"), Interruption() as interruption:
             while self.presentations < total and not interruption.requested:
                 losses = self._learn(stimuli, labels)
-                progress.update(self.presentations, **{f"{n}_loss": x for n, x in losses.items()})
+                progress.update(self.presentations, **{_column(n): losses[n] for n in losses})
                 if self.presentations >= look:
-                    self._look(recorder, evaluate, len(labels))
+                    self._look(recorder, evaluate)
                     look = self._next(every)
                 by_clock = not save_every and time.perf_counter() - saved > CHECKPOINT_SECONDS
                 if recorder is not None and (by_clock or self.presentations >= save):
@@ -137,7 +141,7 @@ class Trainer:
                     save, saved = self._next(save_every), time.perf_counter()
             ended = self.presentations >= total
             if ended:
-                self._look(recorder, evaluate, len(labels))
+                self._look(recorder, evaluate)
             if recorder is not None:
                 recorder.save_checkpoint(self._arrays(), self._place())
         self.elapsed = time.perf_counter() - began
@@ -165,7 +169,7 @@ class Trainer:
             "One sample has no pairs: choose another size.",
         )
 
-    def _begin(self, recorder: Recorder) -> None:
+    def _begin(self, recorder: Recorder, columns: list[str]) -> None:
         """Continue from the recorder's checkpoint, if it has one, and open its history."""
         traces = recorder.record.every or recorder.record.instants
         require(
@@ -177,19 +181,20 @@ class Trainer:
         )
         if recorder.checkpoint is not None:
             self._restore(recorder.checkpoint)
-        columns = ["presentations", "epoch", "accuracy", "readout_loss"]
-        columns += [f"{name}_loss" for name in self.network.names]
-        recorder.declare_history(dict.fromkeys(columns, "1"))
+        recorder.declare_history(dict.fromkeys(["presentations", *columns], "1"))
         recorder.begin()
 
-    def _prepare(self, labels: np.ndarray) -> None:
-        """Compile everything before the clock starts: learn from nothing, with a copy."""
+    def _prepare(self, labels: np.ndarray) -> list[str]:
+        """Compile everything before the clock starts: learn from nothing, with a copy.
+
+        Returns the names of the parts that minimise something.
+        """
         copies = {name: array.copy() for name, array in self.network.parameters().items()}
         state = {name: array.copy() for name, array in self._state.items()}
         n = min(len(labels), max(2, self._driver.smallest_batch))
         blank = np.zeros((n, self.network.n_inputs), self.network.dtype)
         batch = Batch(blank, labels[:n], 0, 0, self._seeds)
-        self._driver.step(self.network.with_parameters(copies), state, batch)
+        return list(self._driver.step(self.network.with_parameters(copies), state, batch))
 
     def _learn(self, stimuli: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         """One batch."""
@@ -210,18 +215,17 @@ class Trainer:
         self.presentations += len(chosen)
         return losses
 
-    def _look(self, recorder: Recorder | None, evaluate: Evaluate | None, n: int) -> None:
+    def _look(self, recorder: Recorder | None, evaluate: Evaluate | None) -> None:
         """Evaluate, and note it in the history with the mean losses since the last time."""
         if self._looked == self.presentations:
             return
         self._looked = self.presentations
         self._require_finite()
         figures = evaluate(self.network) if evaluate else {}
-        figures |= {f"{name}_loss": a / b for name, (a, b) in self._losses.items()}
+        figures |= {_column(name): a / b for name, (a, b) in self._losses.items()}
         self._losses = {}
         if recorder is not None:
-            shown = self.presentations
-            recorder.note(presentations=shown, epoch=shown / n, **figures)
+            recorder.note(presentations=self.presentations, **figures)
 
     def _require_finite(self) -> None:
         """Refuse to measure or to save weights that have diverged."""
@@ -258,3 +262,8 @@ class Trainer:
         self.presentations = int(saved.position["presentations"])
         self._looked = int(saved.position["looked"])
         self._losses = dict(saved.position["losses"])
+
+
+def _column(name: str) -> str:
+    """Column of a part's loss in the history."""
+    return "readout_loss" if name == "readout" else f"{name}_objective"

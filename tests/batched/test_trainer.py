@@ -123,7 +123,7 @@ def test_a_resumed_run_is_the_run_that_was_never_interrupted(driver, tmp_path):
             np.testing.assert_array_equal(one.history[column], values)
 
 
-def test_history_holds_mean_losses_since_the_last_evaluation(tmp_path):
+def test_history_holds_measures_and_mean_losses_since_the_last_evaluation(tmp_path):
     trainer = make(batch=25)
     losses = []
     step = trainer._driver.step
@@ -140,12 +140,16 @@ def test_history_holds_mean_losses_since_the_last_evaluation(tmp_path):
 
     trainer._driver = Watched()
     with recorder(tmp_path / "run.h5") as writer:
-        trainer.run(STIMULI, LABELS, epochs=2, recorder=writer, evaluate_every=50)
+        trainer.run(
+            STIMULI, LABELS, epochs=2, recorder=writer, evaluate_every=50, measures=("one", "two"),
+            evaluate=lambda network: {"one": 1.0, "two": 2.0},
+        )  # fmt: skip
         writer.finish({}, trainer.network.parameters())
     with Run(tmp_path / "run.h5") as run:
         expected = [np.mean(losses[:2]), np.mean(losses[2:])]
-        np.testing.assert_allclose(run.history["layer1_loss"], expected)
-        np.testing.assert_array_equal(run.history["epoch"], [1, 2])
+        np.testing.assert_allclose(run.history["layer1_objective"], expected)
+        assert np.isfinite(run.history["readout_loss"]).all()
+        np.testing.assert_array_equal(run.history["two"], [2, 2])
         np.testing.assert_array_equal(run.history["presentations"], [50, 100])
 
 
