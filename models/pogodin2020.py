@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from neurosim import Learning, Network, Seeds, Simulator
-from neurosim.checks import require_one_of
+from neurosim.checks import require, require_one_of
 from neurosim.data import Dataset
 from neurosim.dynamics import (
     LeakyIntegrator,
@@ -201,6 +201,7 @@ def timeline(model: Streaming, dynamics: NeuronDynamics) -> Timeline:
 def simulator(model: Streaming, data: Dataset, seeds: Seeds) -> Simulator:
     """The simulator of a model for a data set."""
     require_one_of("Streaming.rule", model.rule, RULES)
+    require(len(model.widths) > 0, "Streaming.widths", "name at least one layer", model.widths)
     dynamics = neurons(model, model.widths[0])
     network = Network.dense(
         data.n_features,

@@ -220,7 +220,7 @@ class Assembly:
         if not finite.all():
             at = chunk.first + int(np.argmin(finite)) // len(chunk.plan.at_rest)
             sane = shown.rate[finite]
-            size = float(np.linalg.norm(sane[-1])) if len(sane) else float("nan")
+            size = float(np.linalg.norm(sane[-1].astype(np.float64))) if len(sane) else float("nan")
             raise DivergenceError(
                 f"{self.network.names[k]} diverged at presentation {at}; the last finite rates had "
                 f"norm {size:.4g}. Lower the learning rate (Schedule.rate)."

@@ -159,6 +159,8 @@ class DatasetStream(Stream):
         shapes = (stimuli.shape, labels.shape)
         require(matching, "DatasetStream.stimuli, labels", "be (n, n_inputs) and (n,)", shapes)
         require(epochs >= 0, "DatasetStream.epochs", "not be negative", epochs)
+        require(0 < duration < np.inf, "DatasetStream.duration", "be positive (seconds)", duration)
+        require(0 <= gap < np.inf, "DatasetStream.gap", "not be negative (seconds)", gap)
         require(0 <= jitter <= 1, "DatasetStream.jitter", "be in [0, 1]", jitter)
         self._stimuli, self._labels = stimuli, labels
         n = epochs * len(labels)

@@ -23,12 +23,12 @@ def pack(parts: Assembly, health: list[LayerHealth]) -> Arrays:
     Returns
     -------
     dict of str to ndarray
-        ``layer1/weights``, ``read/readout/bias``, ``planner/labels``, ``health/layer1/sums``, ...;
+        ``layer1/weights``, ``readout/bias``, ``probe-layer1/bias``, ``planner/labels``, ...;
         the arrays themselves, not copies.
     """
     groups: dict[str, Arrays] = {"planner": parts.plan_state}
     groups |= dict(zip(parts.network.names, parts.states, strict=True))
-    groups |= {f"read/{name}": state for name, state in parts.readouts.items()}
+    groups |= {_group(name): state for name, state in parts.readouts.items()}
     groups |= {
         f"health/{name}": signs.state
         for name, signs in zip(parts.network.names, health, strict=True)
@@ -44,6 +44,11 @@ def unpack(arrays: Mapping[str, np.ndarray], parts: Assembly, health: list[Layer
         groups.setdefault(group, {})[key] = np.array(array)
     parts.plan_state = groups["planner"]
     parts.states = [groups[name] for name in parts.network.names]
-    parts.readouts = {name: groups[f"read/{name}"] for name in parts.readouts}
+    parts.readouts = {name: groups[_group(name)] for name in parts.readouts}
     for name, signs in zip(parts.network.names, health, strict=True):
         signs.state = groups[f"health/{name}"]
+
+
+def _group(readout: str) -> str:
+    """Where a read-out's state goes: not under the bare name of the layer that it reads."""
+    return readout if readout == "readout" else f"probe-{readout}"

@@ -100,7 +100,8 @@ def level(request):
 
 def run(level, **options):
     simulator = build(level, **options)
-    simulator.run(IterableStream(samples(gap=0.05 if level == "memory" else 0.0)))
+    few = level == "memory"  # which costs more: every presentation is 21 traces
+    simulator.run(IterableStream(samples(40, gap=0.05) if few else samples()))
     return simulator
 
 
