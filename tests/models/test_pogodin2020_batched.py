@@ -75,9 +75,12 @@ def test_what_is_given_stays_and_what_is_missing_is_published():
     assert (found.local_rate, found.readout_rate, found.groups) == (0.123, 5e-4, 16)
     elsewhere = completed(given, "digits")
     assert (elsewhere.readout_rate, elsewhere.groups) == (5e-3, 16)
-    for rule in ("feedback", "direct-feedback", "sign-symmetric", "classification"):
+    rates = {"sign-symmetric": 5e-2, "classification": 5e-2, "feedback": 5e-3,
+             "direct-feedback": 5e-3}  # fmt: skip
+    for rule, rate in rates.items():
         found = completed(Batched(rule=rule, normalization="plain"), "mnist")
-        assert (found.local_rate, found.readout_rate) == (5e-2, 5e-2)
+        assert (found.local_rate, found.readout_rate) == (rate, rate)
+    assert completed(Batched(rule="feedback"), "fashion-mnist").groups == 32
 
 
 @pytest.mark.parametrize("rule", RULES)
