@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from neurosim.batched import Trainer
     from neurosim.network import Network
     from neurosim.recording import Recorder, RecordSettings, Run
     from neurosim.seeds import Seeds
@@ -31,6 +32,7 @@ _HOMES = {
     "Run": "neurosim.recording",
     "Seeds": "neurosim.seeds",
     "Simulator": "neurosim.streaming.simulator",
+    "Trainer": "neurosim.batched",
 }
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "Run",
     "Seeds",
     "Simulator",
+    "Trainer",
 ]
 
 

@@ -57,6 +57,7 @@ class Network:
         grouping: Grouping | None = None,
         gain: float = 1.0,
         reads: Source = "last",
+        readout_gain: float = 0.0,
         dtype: str = "float32",
     ) -> Network:
         """A network with weights drawn from ``layerK/weights``, uniform in +-gain / sqrt(n_pre).
@@ -74,6 +75,8 @@ class Network:
             Multiple of the default limit 1 / sqrt(n_pre).
         reads : {"last", "all"}
             What the read-out sees.
+        readout_gain : float
+            The same multiple for the read-out's weights and bias; 0 starts them at zero.
         dtype : {"float32", "float64"}
         """
         require(n_inputs >= 1, "Network.dense(n_inputs)", "be at least 1", n_inputs)
@@ -92,10 +95,11 @@ class Network:
             for k, (m, n) in enumerate(zip(sizes, widths, strict=False))
         )
         n_read = widths[-1] if reads == "last" else sum(widths)
-        readout = {
-            "weights": np.zeros((n_classes, n_read), dtype),
-            "bias": np.zeros(n_classes, dtype),
-        }
+        draw = seeds.generator("readout")
+        drawn = Dense.draw(n_classes, n_read, readout_gain, draw, dtype)
+        # The bias is drawn after the weights and within the same limit, that of n_read inputs.
+        bias = draw.uniform(-1, 1, n_classes) * readout_gain / np.sqrt(n_read)
+        readout = {"weights": drawn, "bias": bias.astype(dtype)}
         return cls(layers=layers, readout=readout, reads=reads)
 
     @property

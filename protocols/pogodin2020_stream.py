@@ -13,9 +13,9 @@ from pathlib import Path
 from models.pogodin2020 import Streaming, simulator
 from neurosim import DatasetStream, Recorder, Seeds, Simulator
 from neurosim.checks import require
-from neurosim.data import Dataset, load
 from neurosim.progress import Progress
 from neurosim.protocol import ProtocolConfig
+from protocols._data import measured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,20 +48,11 @@ class Config(ProtocolConfig, Streaming):
         return cls(dataset="clusters", widths=(64,), groups=8, epochs=1, evaluations=2)
 
 
-def measured(config: Config, seeds: Seeds) -> Dataset:
-    """The data set, whose test part is what accuracy is measured on."""
-    require(config.epochs >= 1, "Config.epochs", "be at least 1", config.epochs)
-    require(0 <= config.validation < 1, "Config.validation", "be in [0, 1)", config.validation)
-    data = load(config.dataset)
-    if config.validation:
-        data = data.split_validation(config.validation, seeds.child("validation"))
-    return data.limited(n_train=config.train) if config.train else data
-
-
 def run(config: Config, recorder: Recorder) -> Path:
     """Show the stream, measure the accuracy now and then, and finish with a summary."""
     seeds = Seeds(config.seed)
-    data = measured(config, seeds)
+    require(config.epochs >= 1, "Config.epochs", "be at least 1", config.epochs)
+    data = measured(config.dataset, config.validation, config.train, seeds)
     simulation = simulator(config, data, seeds)
     stream = DatasetStream(
         data.x_train,

@@ -17,7 +17,7 @@ MAX_LINES = 300
 TIERS = [
     {"checks"},
     {"backend"},
-    {"seeds", "units", "progress"},
+    {"seeds", "units", "progress", "interruption"},
     {"ops"},
     {"layers", "dynamics"},
     {"network"},

@@ -85,12 +85,26 @@ class Dense(Layer):
         d_output: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Gradients]:
         """Gradients with respect to ``pre`` and ``weights`` of a batch, shape-preserving."""
-        total = np.zeros_like(activity.rate) if d_rate is None else d_rate
+        d_drive = self.drive_pullback(activity, d_rate=d_rate, d_output=d_output)
+        return d_drive @ self.weights, self.gradients(activity, d_drive)
+
+    def drive_pullback(
+        self,
+        activity: Activity,
+        *,
+        d_rate: np.ndarray | None = None,
+        d_output: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Gradient at the drive, (..., n_post): the part of `pullback` that needs no weights."""
         if d_output is not None:
-            total = total + self._through_normalization(activity.rate, d_output)
-        d_drive = total * activity.gain
-        d_weights = d_drive.reshape(-1, self.n_post).T @ activity.pre.reshape(-1, self.n_pre)
-        return d_drive @ self.weights, {"weights": d_weights}
+            through = self._through_normalization(activity.rate, d_output)
+            d_rate = through if d_rate is None else d_rate + through
+        return np.zeros_like(activity.rate) if d_rate is None else d_rate * activity.gain
+
+    def gradients(self, activity: Activity, d_drive: np.ndarray) -> Gradients:
+        """Gradient at each parameter from one at the drive: postsynaptic (x) presynaptic."""
+        post, pre = d_drive.reshape(-1, self.n_post), activity.pre.reshape(-1, self.n_pre)
+        return {"weights": post.T @ pre}
 
     @classmethod
     def example(cls) -> Self:

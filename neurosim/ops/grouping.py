@@ -96,6 +96,16 @@ class Grouping:
         normalized = (centred / variance[..., None] ** self.p).reshape(rate.shape)
         return Groups(variance, signal, normalized)
 
+    def signal_pullback(self, groups: Groups, d_signal: np.ndarray) -> np.ndarray:
+        """Gradient at the rates (..., n) of one at the group signal (..., n_groups).
+
+        With q = 1 - p it is 2 (1 - p) / g * r times the centred gradient of the neuron's group.
+        """
+        shape = groups.normalized.shape
+        scaled = self.slope(shape[-1]) * (d_signal - d_signal.mean(axis=-1, keepdims=True))
+        r = groups.normalized.reshape(*shape[:-1], self.groups, -1)
+        return (scaled.astype(r.dtype)[..., None] * r).reshape(shape)
+
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp"})
 def groups_row(

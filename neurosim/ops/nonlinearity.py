@@ -58,7 +58,7 @@ class Nonlinearity:
             case "relu":
                 return np.maximum(drive, 0)
             case "leaky_relu":
-                return np.where(drive > 0, drive, self.slope * drive)
+                return np.maximum(drive, self.slope * drive)
             case "selu":
                 negative = SELU_ALPHA * np.expm1(np.minimum(drive, 0))
                 return SELU_SCALE * np.where(drive > 0, drive, negative)
@@ -75,7 +75,7 @@ class Nonlinearity:
             case "relu":
                 return (rate > 0).astype(rate.dtype)
             case "leaky_relu":
-                return np.where(rate > 0, 1, self.slope).astype(rate.dtype)
+                return np.maximum((rate > 0).astype(rate.dtype), rate.dtype.type(self.slope))
             case "selu":
                 return np.where(rate > 0, SELU_SCALE, rate + SELU_SCALE * SELU_ALPHA).astype(
                     rate.dtype

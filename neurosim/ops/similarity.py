@@ -1,12 +1,21 @@
 """Similarities between two sets of vectors, rectangular: rows against columns.
 
+    linear    k = v_i . w_j
+    cosine    k = v_i . w_j / (|v_i| |w_j|)
     gaussian  k = exp(-|v_i - w_j|^2 / (2 sigma^2))
     labels    k_y = 1 for equal labels, -1 / (n_classes - 1) otherwise
+
+The functions are what one presentation needs; the classes are settings, with a pullback, for sums
+over all pairs of a batch. They compute in float64: at initialisation similarities are within 1e-5
+of one another, and float32 would leave two digits of what is learned from.
 
 Source: Pogodin & Latham 2020, eqs. 11, 26 and appendix A.3 (centred one-hot labels, cosine).
 """
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,9 +54,190 @@ def labels(rows: np.ndarray, columns: np.ndarray, n_classes: int) -> np.ndarray:
     require(
         n_classes >= 2, "labels.n_classes", "be at least 2", n_classes, "One class teaches nothing."
     )
+    _require_classes(rows, columns, n_classes)
+    return np.where(rows[:, None] == columns[None, :], 1.0, -1.0 / (n_classes - 1))
+
+
+def _require_classes(rows: np.ndarray, columns: np.ndarray, n_classes: int) -> None:
     for name, values in (("rows", rows), ("columns", columns)):
         inside = (values >= 0) & (values < n_classes)
         require(
             bool(inside.all()), f"labels.{name}", f"be in [0, {n_classes})", values[~inside][:1]
         )
-    return np.where(rows[:, None] == columns[None, :], 1.0, -1.0 / (n_classes - 1))
+
+
+class Similarity(ABC):
+    """A similarity of activities, and how its gradient reaches them."""
+
+    @abstractmethod
+    def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Similarity of every row with every column, float64 (n_rows, n_columns)."""
+
+    @abstractmethod
+    def pullback(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        similarity: np.ndarray,
+        d_similarity: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients at ``rows`` and at ``columns``, float64, of one at what `evaluate` returned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear(Similarity):
+    """k = v_i . w_j."""
+
+    def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Similarity of every row with every column, float64 (n_rows, n_columns)."""
+        return np.asarray(rows, np.float64) @ np.asarray(columns, np.float64).T
+
+    def pullback(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        similarity: np.ndarray,
+        d_similarity: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients at ``rows`` and at ``columns``, float64."""
+        return d_similarity @ columns, d_similarity.T @ rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cosine(Similarity):
+    """k = v_i . w_j / (|v_i| |w_j|).
+
+    Notes
+    -----
+    A vector of zeros has no direction: its similarities are 0, and so is its gradient.
+    """
+
+    def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Similarity of every row with every column, float64 (n_rows, n_columns)."""
+        return _directions(rows)[0] @ _directions(columns)[0].T
+
+    def pullback(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        similarity: np.ndarray,
+        d_similarity: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients at ``rows`` and at ``columns``, float64."""
+        (v, v_scale), (w, w_scale) = _directions(rows), _directions(columns)
+        weighted = d_similarity * similarity
+        d_rows = v_scale * (d_similarity @ w - weighted.sum(axis=1)[:, None] * v)
+        d_columns = w_scale * (d_similarity.T @ v - weighted.sum(axis=0)[:, None] * w)
+        return d_rows, d_columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gaussian(Similarity):
+    """k = exp(-|v_i - w_j|^2 / (2 sigma^2)).
+
+    Parameters
+    ----------
+    sigma : float
+        Width, in units of the vectors.
+    """
+
+    sigma: float = 5.0
+
+    def __post_init__(self) -> None:
+        require(self.sigma > 0, "Gaussian.sigma", "be positive", self.sigma)
+
+    def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Similarity of every row with every column, float64 (n_rows, n_columns)."""
+        v, w = _centred(rows, columns)
+        # Two matrix products for all pairs; around their centre, vectors lose nothing by them.
+        distances = (v**2).sum(axis=1)[:, None] + (w**2).sum(axis=1) - 2 * (v @ w.T)
+        if rows is columns:
+            np.fill_diagonal(distances, 0)
+        return np.exp(np.maximum(distances, 0) / (-2 * self.sigma**2))
+
+    def pullback(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        similarity: np.ndarray,
+        d_similarity: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Gradients at ``rows`` and at ``columns``, float64."""
+        v, w = _centred(rows, columns)
+        pull = d_similarity * similarity / self.sigma**2
+        d_rows = pull @ w - pull.sum(axis=1)[:, None] * v
+        d_columns = pull.T @ v - pull.sum(axis=0)[:, None] * w
+        return d_rows, d_columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosineLabels:
+    """Similarity of classes for balanced data: `labels`.
+
+    Parameters
+    ----------
+    n_classes : int
+        At least two.
+    """
+
+    n_classes: int
+
+    def __post_init__(self) -> None:
+        require(
+            self.n_classes >= 2,
+            "CosineLabels.n_classes",
+            "be at least 2",
+            self.n_classes,
+            "One class teaches nothing.",
+        )
+
+    def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Similarity of every label in ``rows`` with every one in ``columns``, float64."""
+        return labels(rows, columns, self.n_classes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearLabels:
+    """Similarity of classes for unbalanced data, nearly as binary.
+
+        k_y(i, j) = (y_i - p) . (y_j - p) = [y_i = y_j] + sum_k p_k^2 - p_i - p_j
+
+    Parameters
+    ----------
+    frequencies : tuple of float
+        p, the share of each class; their sum is 1.
+
+    Source
+    ------
+    Pogodin & Latham 2020, eq. 36.
+    """
+
+    frequencies: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        field, p = "LinearLabels.frequencies", self.frequencies
+        require(sum(f > 0 for f in p) >= 2, field, "hold at least two classes", p)
+        require(min(p) >= 0 and abs(sum(p) - 1) < 1e-6, field, "be shares that sum to 1", p)
+
+    def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Similarity of every label in ``rows`` with every one in ``columns``, float64."""
+        _require_classes(rows, columns, len(self.frequencies))
+        p = np.asarray(self.frequencies)
+        equal = (rows[:, None] == columns[None, :]).astype(np.float64)
+        return equal + (p**2).sum() - p[rows][:, None] - p[columns][None, :]
+
+
+def _directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors and 1 / length, both 0 where the length is, float64 (n, dim) and (n, 1)."""
+    v = np.asarray(vectors, np.float64)
+    length = np.sqrt((v**2).sum(axis=1, keepdims=True))
+    scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
+    return v * scale, scale
+
+
+def _centred(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both in float64, around the mean of the columns."""
+    w = np.asarray(columns, np.float64)
+    centre = w.mean(axis=0)
+    centred = w - centre
+    return centred if rows is columns else np.asarray(rows, np.float64) - centre, centred

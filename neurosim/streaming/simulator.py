@@ -27,13 +27,13 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from neurosim.checks import Interrupted, SettingError, require
+from neurosim.interruption import Interruption
 from neurosim.network import Network
 from neurosim.progress import Progress
 from neurosim.recording import Checkpoint, Recorder, RecordSettings
 from neurosim.seeds import Seeds
 from neurosim.streaming.assembly import Assembly, Chunk, Learning
 from neurosim.streaming.health import Finding, LayerHealth
-from neurosim.streaming.interruption import Interruption
 from neurosim.streaming.pipeline import pipeline
 from neurosim.streaming.presentations import Presentation, Presentations, Stream, gather
 from neurosim.streaming.probes import Probes, accuracy_name

@@ -11,6 +11,7 @@ A broken promise raises `AssertionError` naming the class, the promise and the f
 from neurosim.testing.datasets import check_dataset
 from neurosim.testing.dynamics import check_dynamics
 from neurosim.testing.layers import check_layer
+from neurosim.testing.objectives import check_objective
 from neurosim.testing.rules import check_rule
 
-__all__ = ["check_dataset", "check_dynamics", "check_layer", "check_rule"]
+__all__ = ["check_dataset", "check_dynamics", "check_layer", "check_objective", "check_rule"]

@@ -70,6 +70,17 @@ def test_pullback_is_the_gradient_along_random_directions(name, groups, through)
 
 
 @every_grouping
+def test_the_local_part_of_the_pullback_makes_the_same_gradients(groups):
+    layer, pre, d_output = make(groups=groups), RNG.normal(size=(4, 5)), RNG.normal(size=(4, 12))
+    activity = forward(layer, pre)
+    d_drive = layer.drive_pullback(activity, d_output=d_output)
+    d_pre, gradients = layer.pullback(activity, d_output=d_output)
+    np.testing.assert_array_equal(d_drive @ WEIGHTS, d_pre)
+    found = layer.gradients(activity, d_drive)["weights"]
+    np.testing.assert_array_equal(found, gradients["weights"])
+
+
+@every_grouping
 def test_leading_axes_are_free(groups):
     layer, pre = make(groups=groups), RNG.normal(size=(2, 3, 5))
     d_output = RNG.normal(size=(2, 3, 12))

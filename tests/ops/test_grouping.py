@@ -123,3 +123,14 @@ def test_unusable_settings_are_refused(change):
     (field,) = change
     with pytest.raises(SettingError, match=rf"Grouping\.{field} must be"):
         Grouping(**change)
+
+
+def test_the_group_signals_pullback_is_its_gradient():
+    rng, h = np.random.default_rng(3), 1e-6
+    groups = Grouping(groups=3, p=0.3, delta=0.5, divisive=False)
+    rate, direction = rng.normal(size=(2, 5, 12)), rng.normal(size=(2, 5, 12))
+    d_signal = rng.normal(size=(2, 5, 3))
+    ahead = (d_signal * groups.evaluate(rate + h * direction).signal).sum()
+    behind = (d_signal * groups.evaluate(rate - h * direction).signal).sum()
+    d_rate = groups.signal_pullback(groups.evaluate(rate), d_signal)
+    assert (d_rate * direction).sum() == pytest.approx((ahead - behind) / (2 * h), rel=1e-7)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from neurosim.streaming.interruption import Interruption
+from neurosim.interruption import Interruption
 
 every_signal = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 

@@ -1,4 +1,4 @@
-"""Learning-rate schedules over the course of a run."""
+"""Learning rates over the course of a run: smooth for streams, in steps for epochs."""
 
 from __future__ import annotations
 
@@ -48,3 +48,37 @@ class Schedule:
                 return self.rate * (
                     self.final + (1 - self.final) * (1 + np.cos(np.pi * progress)) / 2
                 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Milestones:
+    """A learning rate that drops at certain epochs.
+
+    Parameters
+    ----------
+    rate : float
+        Initial rate.
+    epochs : tuple of int
+        Epochs, counted from 0, with whose first batch the rate drops; increasing.
+    factor : float
+        What it is multiplied by each time, in (0, 1].
+
+    Source
+    ------
+    Pogodin & Latham 2020, appendix D.5 (0.25 at epochs 50, 75 and 90).
+    """
+
+    rate: float
+    epochs: tuple[int, ...] = ()
+    factor: float = 0.25
+
+    def __post_init__(self) -> None:
+        finite = 0 <= self.rate < float("inf")
+        require(finite, "Milestones.rate", "be finite and not negative", self.rate)
+        increasing = all(a < b for a, b in zip((-1, *self.epochs), self.epochs, strict=False))
+        require(increasing, "Milestones.epochs", "be increasing and not negative", self.epochs)
+        require(0 < self.factor <= 1, "Milestones.factor", "be in (0, 1]", self.factor)
+
+    def at(self, epoch: int) -> float:
+        """Learning rate throughout ``epoch``."""
+        return self.rate * self.factor ** sum(epoch >= drop for drop in self.epochs)

@@ -1,0 +1,174 @@
+"""What every way of learning from batches has in common: lessons, and the steps taken on them.
+
+A driver only says what each part of the network is taught by a batch. It yields these lessons one
+by one, as they become known, and each part takes its step before the driver goes on: during the
+forward pass where learning is local, during the backward pass where it is not.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from neurosim.checks import DivergenceError
+from neurosim.layers import Activity
+from neurosim.layers.base import Gradients
+from neurosim.network import Network
+from neurosim.objectives import cross_entropy
+from neurosim.ops.dropout import Dropout, Mask
+from neurosim.optimizers import Milestones, Optimizer
+from neurosim.seeds import Seeds
+
+State = dict[str, np.ndarray]
+
+
+class Batch(NamedTuple):
+    """Samples shown together.
+
+    stimuli : (n, n_inputs).
+    labels : (n,) of int.
+    epoch, number : where in the run, counted from 0; `number` within the epoch.
+    seeds : what is drawn for this batch is drawn from here.
+    """
+
+    stimuli: np.ndarray
+    labels: np.ndarray
+    epoch: int
+    number: int
+    seeds: Seeds
+
+
+class Lesson(NamedTuple):
+    """What a batch teaches one part.
+
+    name : ``layer1``, ``layer2``, ..., ``readout``.
+    loss : what the part minimises, or None if it has no loss of its own.
+    gradients : by name of the parameter.
+    """
+
+    name: str
+    loss: float | None
+    gradients: Gradients
+
+
+class Reading(NamedTuple):
+    """The read-out's lesson, and the gradient at its scores, (n, n_classes)."""
+
+    lesson: Lesson
+    d_scores: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner:
+    """An optimizer and its learning rate."""
+
+    optimizer: Optimizer
+    rate: Milestones
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver(ABC):
+    """A way of learning from batches.
+
+    Parameters
+    ----------
+    readout : Learner
+        Of the read-out.
+    layers : Learner, optional
+        Of all layers, and of what they learn beside their weights; None leaves them as they are.
+    dropout : Dropout, optional
+        Of every layer's output, on its way to the next layer or the read-out.
+    """
+
+    readout: Learner
+    layers: Learner | None = None
+    dropout: Dropout | None = None
+
+    @property
+    @abstractmethod
+    def smallest_batch(self) -> int:
+        """Samples a batch needs for its lessons to be defined."""
+
+    @abstractmethod
+    def own(self, network: Network, seeds: Seeds) -> tuple[State, State]:
+        """What the driver adds to the network's parameters: what is learned, what stays fixed."""
+
+    @abstractmethod
+    def lessons(self, network: Network, state: State, batch: Batch) -> Iterator[Lesson]:
+        """What a batch teaches each part; nothing is changed here."""
+
+    def start(self, network: Network, seeds: Seeds) -> State:
+        """State before the first batch: the driver's own arrays, and the optimizers'."""
+        learned, fixed = self.own(network, seeds)
+        state = {**learned, **fixed}
+        for name, array in (network.parameters() | learned).items():
+            learner = self._learner(name)
+            if learner is not None:
+                state |= learner.optimizer.start({name: array})
+        return state
+
+    def step(self, network: Network, state: State, batch: Batch) -> dict[str, float]:
+        """Learn from a batch, in place.
+
+        Returns
+        -------
+        dict of str to float
+            Loss of each part that has one.
+
+        Raises
+        ------
+        DivergenceError
+            If an activity or a loss is NaN or infinite.
+        """
+        parameters = network.parameters() | state
+        losses: dict[str, float] = {}
+        for lesson in self.lessons(network, state, batch):
+            if lesson.loss is not None:
+                self.require_sane(lesson.name, lesson.loss, batch)
+                losses[lesson.name] = lesson.loss
+            for name, gradient in lesson.gradients.items():
+                learner = self._learner(name)
+                if learner is not None:
+                    rate = learner.rate.at(batch.epoch)
+                    learner.optimizer.step(state, parameters, {name: gradient}, rate)
+        return losses
+
+    def respond(self, network: Network, k: int, pre: np.ndarray, batch: Batch) -> Activity:
+        """Response of layer k, checked for divergence."""
+        layer = network.layers[k]
+        activity = layer.respond(pre, layer.drive(pre))
+        self.require_sane(network.names[k], float(activity.output.sum()), batch)
+        return activity
+
+    def passed_on(
+        self, name: str, output: np.ndarray, batch: Batch
+    ) -> tuple[np.ndarray, Mask | None]:
+        """A layer's output after dropout, and the mask that was drawn."""
+        if self.dropout is None or self.dropout.rate == 0:
+            return output, None
+        rng = batch.seeds.child("dropout").generator(name)
+        mask = self.dropout.draw(output.shape, rng, output.dtype)
+        return mask.apply(output), mask
+
+    def read(self, readout: Mapping[str, np.ndarray], pre: np.ndarray, batch: Batch) -> Reading:
+        """The read-out's cross-entropy and its gradients."""
+        scores = pre @ readout["weights"].T + readout["bias"]
+        loss, d_scores = cross_entropy(scores, batch.labels)
+        gradients = {"readout/weights": d_scores.T @ pre, "readout/bias": d_scores.sum(axis=0)}
+        return Reading(Lesson("readout", loss, gradients), d_scores)
+
+    @staticmethod
+    def require_sane(name: str, value: float, batch: Batch) -> None:
+        """Raise `DivergenceError` if ``value``, of the part ``name``, is NaN or infinite."""
+        if not np.isfinite(value):
+            raise DivergenceError(
+                f"{name} diverged at epoch {batch.epoch}, batch {batch.number}: its activity or "
+                f"loss is {value}. Lower the learning rate."
+            )
+
+    def _learner(self, name: str) -> Learner | None:
+        return self.readout if name.startswith("readout/") else self.layers

@@ -1,0 +1,269 @@
+"""The loop of batched training: epochs of shuffled batches, evaluations, checkpoints.
+
+Order and dropout are drawn by name, from the epoch and the batch: a run continues from any batch
+as if it had not stopped, and no generator's state is saved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from neurosim.batched.driver import Batch, Driver
+from neurosim.checks import DivergenceError, Interrupted, require, require_finite
+from neurosim.interruption import Interruption
+from neurosim.network import Network
+from neurosim.progress import Progress
+from neurosim.recording import Checkpoint, Recorder
+from neurosim.seeds import Seeds
+
+CHECKPOINT_SECONDS = 60.0
+Evaluate = Callable[[Network], dict[str, float]]
+
+
+class Trainer:
+    """Trains a network with a driver.
+
+    Parameters
+    ----------
+    network : Network
+        Initial weights, copied; `network` is the property with the current ones.
+    driver : Driver
+        How it learns.
+    seeds : Seeds
+        Batches are drawn from ``order``, dropout from ``batches``, what the driver adds from
+        ``driver``.
+    batch : int
+        Samples in a batch; the last one of an epoch may be smaller.
+    threads : int
+        Of the matrix products.
+
+    Attributes
+    ----------
+    network : Network
+        With the current weights (not a copy).
+    presentations : int
+        Samples learned from so far, repetitions counted.
+    elapsed : float
+        Time the last `run` took, compilation left out, seconds.
+    """
+
+    def __init__(
+        self, network: Network, driver: Driver, seeds: Seeds, *, batch: int = 256, threads: int = 2
+    ) -> None:
+        require(batch >= 1, "Trainer.batch", "be at least 1", batch)
+        require(threads >= 1, "Trainer.threads", "be at least 1", threads)
+        require(network.reads == "last", "Trainer.network.reads", "be 'last'", network.reads)
+        require(
+            batch >= driver.smallest_batch,
+            "Trainer.batch",
+            f"be at least {driver.smallest_batch}: {type(driver).__name__} compares samples",
+            batch,
+        )
+        copies = {name: array.copy() for name, array in network.parameters().items()}
+        self.network = network.with_parameters(copies)
+        self.presentations = 0
+        self.elapsed = 0.0
+        self._driver, self._seeds = driver, seeds
+        self._batch, self._threads = batch, threads
+        self._state = driver.start(self.network, seeds.child("driver"))
+        self._losses: dict[str, list[float]] = {}
+        self._looked = -1
+        self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
+
+    def run(
+        self,
+        stimuli: np.ndarray,
+        labels: np.ndarray,
+        *,
+        epochs: int,
+        recorder: Recorder | None = None,
+        evaluate: Evaluate | None = None,
+        evaluate_every: int | None = None,
+        measures: tuple[str, ...] = ("accuracy",),
+        progress: Progress | None = None,
+    ) -> None:
+        """Train to the end, recording and checkpointing as the recorder's settings say.
+
+        Parameters
+        ----------
+        stimuli : ndarray, shape (n, n_inputs)
+        labels : ndarray of int, shape (n,)
+        epochs : int
+            Times each sample is shown.
+        recorder : Recorder, optional
+            Not yet begun. If it holds a checkpoint the run continues from there.
+        evaluate : callable, optional
+            Called with the network every ``evaluate_every`` presentations (at the next batch's
+            end) and at the end; what it returns goes to the history.
+        evaluate_every : int, optional
+        measures : tuple of str
+            Names of what ``evaluate`` returns.
+        progress : Progress, optional
+
+        Raises
+        ------
+        SettingError
+            If the samples cannot be learned from.
+        DivergenceError
+            If an activity or a loss became NaN or infinite; what was recorded is kept.
+        Interrupted
+            After Ctrl-C or SIGTERM, once a checkpoint is written.
+        """
+        require(epochs >= 1, "Trainer.run(epochs)", "be at least 1", epochs)
+        every = evaluate_every or 0
+        require(every >= 0, "Trainer.run(evaluate_every)", "be positive", every)
+        self._require_usable(stimuli, labels)
+        total = epochs * len(labels)
+        progress = progress or Progress(quiet=True)
+        with progress.announce("compiling the optimizers: a few seconds, once"):
+            taught = self._prepare(labels)
+        if recorder is not None:
+            columns = [*(measures if evaluate else ()), *map(_column, taught)]
+            self._begin(recorder, columns)
+        progress.start(total, "training", self.presentations)
+        save_every = recorder.record.checkpoint_every if recorder else 0
+        look, save = self._next(every), self._next(save_every)
+        began = saved = time.perf_counter()
+        with threadpool_limits(self._threads, user_api="blas"), Interruption() as interruption:
+            while self.presentations < total and not interruption.requested:
+                losses = self._learn(stimuli, labels)
+                progress.update(self.presentations, **{_column(n): losses[n] for n in losses})
+                if self.presentations >= look:
+                    self._look(recorder, evaluate)
+                    look = self._next(every)
+                by_clock = not save_every and time.perf_counter() - saved > CHECKPOINT_SECONDS
+                if recorder is not None and (by_clock or self.presentations >= save):
+                    recorder.save_checkpoint(self._arrays(), self._place())
+                    save, saved = self._next(save_every), time.perf_counter()
+            ended = self.presentations >= total
+            if ended:
+                self._look(recorder, evaluate)
+            if recorder is not None:
+                recorder.save_checkpoint(self._arrays(), self._place())
+        self.elapsed = time.perf_counter() - began
+        if not ended:
+            kept = "It can be resumed." if recorder else "Nothing was recorded."
+            raise Interrupted(f"Interrupted after {self.presentations} presentations. {kept}")
+
+    def _require_usable(self, stimuli: np.ndarray, labels: np.ndarray) -> None:
+        """Refuse at once what would fail, or teach nothing, somewhere in the first epoch."""
+        n, network = len(labels), self.network
+        shape = (n, network.n_inputs)
+        require(stimuli.shape == shape, "Trainer.run(stimuli)", f"be {shape}", stimuli.shape)
+        require_finite("Trainer.run(stimuli)", stimuli)
+        classes = np.unique(labels)
+        field = "Trainer.run(labels)"
+        require(len(classes) >= 2, field, "hold at least two classes", classes.tolist())
+        inside = classes[0] >= 0 and classes[-1] < network.n_classes
+        require(bool(inside), field, f"be in [0, {network.n_classes})", classes[[0, -1]].tolist())
+        last = n % self._batch or self._batch
+        require(
+            last >= self._driver.smallest_batch,
+            "Trainer.batch",
+            f"leave at least {self._driver.smallest_batch} of the {n} samples for the last batch",
+            self._batch,
+            "One sample has no pairs: choose another size.",
+        )
+
+    def _begin(self, recorder: Recorder, columns: list[str]) -> None:
+        """Continue from the recorder's checkpoint, if it has one, and open its history."""
+        traces = recorder.record.every or recorder.record.instants
+        require(
+            not traces,
+            "RecordSettings.every",
+            "be 0, and instants None, in batched training",
+            traces,
+            "Traces belong to streaming.",
+        )
+        if recorder.checkpoint is not None:
+            self._restore(recorder.checkpoint)
+        recorder.declare_history(dict.fromkeys(["presentations", *columns], "1"))
+        recorder.begin()
+
+    def _prepare(self, labels: np.ndarray) -> list[str]:
+        """Compile everything before the clock starts: learn from nothing, with a copy.
+
+        Returns the names of the parts that minimise something.
+        """
+        copies = {name: array.copy() for name, array in self.network.parameters().items()}
+        state = {name: array.copy() for name, array in self._state.items()}
+        n = min(len(labels), max(2, self._driver.smallest_batch))
+        blank = np.zeros((n, self.network.n_inputs), self.network.dtype)
+        batch = Batch(blank, labels[:n], 0, 0, self._seeds)
+        return list(self._driver.step(self.network.with_parameters(copies), state, batch))
+
+    def _learn(self, stimuli: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+        """One batch."""
+        epoch, first = divmod(self.presentations, len(labels))
+        if self._order[0] != epoch:
+            draw = self._seeds.child("order").generator(str(epoch))
+            self._order = (epoch, draw.permutation(len(labels)))
+        chosen = self._order[1][first : first + self._batch]
+        shown = stimuli[chosen].astype(self.network.dtype, copy=False)
+        number = first // self._batch
+        seeds = self._seeds.child(f"batches/{epoch}/{number}")
+        batch = Batch(shown, labels[chosen], epoch, number, seeds)
+        losses = self._driver.step(self.network, self._state, batch)
+        for name, loss in losses.items():
+            total = self._losses.setdefault(name, [0.0, 0.0])
+            total[0] += loss * len(chosen)
+            total[1] += len(chosen)
+        self.presentations += len(chosen)
+        return losses
+
+    def _look(self, recorder: Recorder | None, evaluate: Evaluate | None) -> None:
+        """Evaluate, and note it in the history with the mean losses since the last time."""
+        if self._looked == self.presentations:
+            return
+        self._looked = self.presentations
+        self._require_finite()
+        figures = evaluate(self.network) if evaluate else {}
+        figures |= {_column(name): a / b for name, (a, b) in self._losses.items()}
+        self._losses = {}
+        if recorder is not None:
+            recorder.note(presentations=self.presentations, **figures)
+
+    def _require_finite(self) -> None:
+        """Refuse to measure or to save weights that have diverged."""
+        for name, array in self.network.parameters().items():
+            if not np.isfinite(array.sum()):
+                raise DivergenceError(
+                    f"{name} diverged: it is not finite after {self.presentations} presentations. "
+                    "Lower the learning rate."
+                )
+
+    def _next(self, every: int) -> float:
+        """The next multiple of ``every`` presentations; never if that is 0."""
+        return (self.presentations // every + 1) * every if every else float("inf")
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Everything needed to go on, by name; the driver's part is below ``driver``."""
+        self._require_finite()
+        driver = {f"driver/{name}": array for name, array in self._state.items()}
+        return self.network.parameters() | driver
+
+    def _place(self) -> dict[str, object]:
+        """Where the run stands, besides the arrays."""
+        return {
+            "presentations": self.presentations,
+            "looked": self._looked,
+            "losses": self._losses,
+        }
+
+    def _restore(self, saved: Checkpoint) -> None:
+        """Continue from a checkpoint."""
+        arrays = {name: np.array(array) for name, array in saved.arrays.items()}
+        self.network = self.network.with_parameters(arrays)
+        self._state = {name: arrays[f"driver/{name}"] for name in self._state}
+        self.presentations = int(saved.position["presentations"])
+        self._looked = int(saved.position["looked"])
+        self._losses = dict(saved.position["losses"])
+
+
+def _column(name: str) -> str:
+    """Column of a part's loss in the history."""
+    return "readout_loss" if name == "readout" else f"{name}_objective"

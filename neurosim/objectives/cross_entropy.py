@@ -1,0 +1,46 @@
+"""Cross-entropy of a softmax: the loss of read-outs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim.checks import require
+
+
+def cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+    """Mean of -log softmax(scores)[label], and its gradient.
+
+        L = mean_i (log sum_c exp a_ic - a_i,y_i)       dL/da = (softmax(a) - onehot(y)) / n
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, n_classes)
+        a, dimensionless.
+    labels : ndarray of int, shape (n,)
+        y, in [0, n_classes).
+
+    Returns
+    -------
+    float
+        Nats.
+    ndarray, shape (n, n_classes)
+        Gradient at the scores.
+
+    Raises
+    ------
+    SettingError
+        If a label is out of range.
+    """
+    n, n_classes = scores.shape
+    inside = (labels >= 0) & (labels < n_classes)
+    rule = f"be in [0, {n_classes})"
+    require(bool(inside.all()), "cross_entropy.labels", rule, labels[~inside][:1])
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    d_scores = np.exp(shifted)
+    total = d_scores.sum(axis=1, keepdims=True)
+    d_scores /= total
+    each = np.arange(n)
+    value = float((np.log(total[:, 0]) - shifted[each, labels]).mean(dtype=np.float64))
+    d_scores[each, labels] -= 1
+    d_scores /= n
+    return value, d_scores

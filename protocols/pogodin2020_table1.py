@@ -1,0 +1,90 @@
+"""Batched training of a dense network: any data set, any rule and normalization, one seed.
+
+The experiment behind the tables of Pogodin & Latham 2020 on dense networks: layer-wise learning by
+pHSIC, backprop and its relatives, and the baseline of an untrained network. As there, accuracy is
+measured on the test set; with ``--validation``, on a part of the training set that is then not
+learned from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.pogodin2020_batched import Batched, completed, trainer
+from neurosim import Network, Recorder, Seeds
+from neurosim.checks import require
+from neurosim.progress import Progress
+from neurosim.protocol import ProtocolConfig
+from protocols._data import measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ProtocolConfig, Batched):
+    """Settings of the protocol.
+
+    Parameters
+    ----------
+    dataset : str
+        digits, clusters, mnist, fashion-mnist or kmnist.
+    epochs : int
+        Times each sample is shown.
+    validation : float
+        Fraction of the training set held out and measured instead of the test set; 0 for none.
+    train : int
+        Use at most this many training samples; 0 for all.
+    evaluations : int
+        Times the accuracy is measured, evenly spread; at least once, at the end.
+    """
+
+    dataset: str = "mnist"
+    epochs: int = 100
+    validation: float = 0.0
+    train: int = 0
+    evaluations: int = 20
+
+    @classmethod
+    def smoke(cls) -> Config:
+        """A run of seconds."""
+        return cls(dataset="clusters", widths=(64,), groups=8, epochs=2, batch=64, evaluations=2)
+
+
+def run(config: Config, recorder: Recorder) -> Path:
+    """Train, measure the accuracy now and then, and finish with a summary."""
+    require(config.epochs >= 1, "Config.epochs", "be at least 1", config.epochs)
+    seeds = Seeds(config.seed)
+    model = completed(config, config.dataset)
+    data = measured(config.dataset, config.validation, config.train, seeds)
+    training = trainer(model, data, seeds)
+
+    def evaluate(now: Network) -> dict[str, float]:
+        return {"accuracy": now.accuracy(data.x_test, data.y_test)}
+
+    before = recorder.checkpoint.position["presentations"] if recorder.checkpoint else 0
+    total = config.epochs * len(data.x_train)
+    with Progress() as progress:
+        training.run(
+            data.x_train,
+            data.y_train,
+            epochs=config.epochs,
+            recorder=recorder,
+            evaluate=evaluate,
+            evaluate_every=max(1, total // max(config.evaluations, 1)),
+            progress=progress,
+        )
+    shown = training.presentations - before
+    return recorder.finish(
+        {
+            "presentations": training.presentations,
+            "seconds": training.elapsed,
+            "presentations_per_second": shown / training.elapsed,
+            "test_accuracy": evaluate(training.network)["accuracy"],
+            "measured_on": "validation" if config.validation else "test",
+            "data": data.name,
+            "data_digest": data.digest,
+            "groups": model.groups,
+            "local_rate": model.local_rate,
+            "readout_rate": model.readout_rate,
+        },
+        training.network.parameters(),
+    )
