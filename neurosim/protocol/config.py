@@ -39,3 +39,5 @@ class ProtocolConfig:
         owner = type(self).__name__
         require(self.seed >= 0, f"{owner}.seed", "be a non-negative integer", self.seed)
         require_one_of(f"{owner}.device", self.device, ("cpu", "gpu"))
+        here = "This version computes on the CPU only."
+        require(self.device == "cpu", f"{owner}.device", "be cpu", self.device, here)
