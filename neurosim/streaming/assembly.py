@@ -203,7 +203,9 @@ class Assembly:
         rates = self.learning.schedule.rates(progress)
         plan, self.plan_state = self.planner.plan(self.plan_state, shown, rates)
         rest = self.circuits[0].background
-        inputs = np.where(plan.at_rest[None, :, None], rest, stimuli[:, None, :])
+        inputs = stimuli
+        if len(plan.at_rest) > 1 or plan.at_rest[0]:
+            inputs = np.where(plan.at_rest[None, :, None], rest, stimuli[:, None, :])
         return Chunk(
             first, shown, plan, self.learning.readout.rates(progress), inputs.reshape(-1, expected)
         )

@@ -22,7 +22,7 @@ from neurosim.ops.nonlinearity import gain_row, rate_row
 from neurosim.streaming.compiled import FASTMATH, Scratch
 
 
-@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)
 def _drive(constants, row, base, start, speed_start, gram, known, sums, drive):
     """drive = keep_w * start + keep_v * speed_start + gram @ change, for one trace."""
     n_post = drive.size
@@ -52,7 +52,7 @@ def _drive(constants, row, base, start, speed_start, gram, known, sums, drive):
         c += 1
 
 
-@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)
 def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, output):
     """From drive to rate, output and the local variables of trace ``s``."""
     kind = drive.dtype.type
@@ -111,7 +111,7 @@ def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, 
         traces.signal[s, :] = rate
 
 
-@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)
 def _third_factor(constants, plan, t, signal, mean, change, share, modulators, third):
     """Third factor of presentation t: fills ``share`` (R, signals) and ``modulators`` (R,)."""
     u = plan.geometry[t]
@@ -169,7 +169,7 @@ def make_scratch(constants, plan, width, start):
     )  # fmt: skip
 
 
-@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)
 def respond(constants, plan, t, base, start, speed_start, gram, traces, neurons, sums, scratch,
             output):  # fmt: skip
     """Show presentation t: drive, rates and local variables of each of its traces."""
@@ -184,7 +184,7 @@ def respond(constants, plan, t, base, start, speed_start, gram, traces, neurons,
                  history + row, scratch.group_signal, output[row])  # fmt: skip
 
 
-@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)
 def compare(constants, plan, t, traces, neurons, scratch, third):
     """Third factor of presentation t, and each trace's share in it, for rules that have one."""
     if constants.compares < 2:
@@ -194,7 +194,7 @@ def compare(constants, plan, t, traces, neurons, scratch, third):
                       third)  # fmt: skip
 
 
-@nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
+@nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)
 def spread(constants, share, signal):
     """A trace's third-factor signal for every neuron: its own, or its group's."""
     size = signal.size // share.size

@@ -126,7 +126,10 @@ class Planner:
         windows = np.lib.stride_tricks.sliding_window_view(
             np.stack([durations, gaps], axis=1), n, axis=0
         )
-        distinct, index = np.unique(windows.reshape(len(windows), -1), axis=0, return_inverse=True)
+        rows = windows.reshape(len(windows), -1)
+        distinct, index = rows[:1], np.zeros(len(rows), np.int64)
+        if (rows != rows[0]).any():
+            distinct, index = np.unique(rows, axis=0, return_inverse=True)
         if len(self._geometries) > 512:
             self._geometries.clear()
         found = []

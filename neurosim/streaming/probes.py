@@ -7,6 +7,7 @@ the chunk plus the running sum of its postsynaptic times presynaptic factors.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from neurosim.recording import Recorder, RecordSettings
 from neurosim.seeds import Seeds
@@ -210,23 +211,29 @@ class Probes:
         shown, circuit = chunk.layers[k], self._parts.circuits[k]
         post, pre = self._synapses[k]
         slot = np.searchsorted(self._parts.chosen[k], post)
-        factors = shown.post[:, :, slot]
-        n, window = factors.shape[:2]
-        here = np.arange(n)[:, None] * self._samples + np.arange(window)
-        traces = shown.pre[:, pre][here]
-        steps = (factors * traces).sum(axis=1)
-        weight = np.empty_like(steps)
-        current, speed = chunk.before[k]["weights"], chunk.before[k].get("velocity", 0.0)
-        keep = 1 - shown.decay[:, slot]
-        if circuit.momentum == 0 and not shown.decay.any():
-            weight = current + np.cumsum(steps, axis=0)
-        else:
-            for t in range(n):
-                speed = circuit.momentum * speed + steps[t]
-                current = keep[t] * current + speed
-                weight[t] = current
-        return {
-            "weight": weight,
-            "postsynaptic_factor": factors[:, -1],
-            "presynaptic_factor": traces[:, -1],
-        }
+        current = chunk.before[k]["weights"].copy()
+        speed = chunk.before[k].get("velocity", np.zeros_like(current)).copy()
+        shape = (len(shown.post), len(post))
+        weight, here, there = (np.empty(shape, np.float32) for _ in range(3))
+        _follow(
+            shown.post, shown.decay, slot, shown.pre, pre, self._samples, circuit.momentum,
+            current, speed, weight, here, there,
+        )  # fmt: skip
+        return {"weight": weight, "postsynaptic_factor": here, "presynaptic_factor": there}
+
+
+@njit(cache=True, nogil=True)
+def _follow(post, decay, slot, pre, index, samples, momentum, current, speed, weight, here, there):
+    """Weights of chosen synapses after every presentation of a chunk, and their last factors."""
+    n, window = post.shape[0], post.shape[1]
+    for t in range(n):
+        first = t * samples
+        for k in range(slot.size):
+            step = 0.0
+            for r in range(window):
+                step += post[t, r, slot[k]] * pre[first + r, index[k]]
+            speed[k] = momentum * speed[k] + step
+            current[k] = (1.0 - decay[t, slot[k]]) * current[k] + speed[k]
+            weight[t, k] = current[k]
+            here[t, k] = post[t, window - 1, slot[k]]
+            there[t, k] = pre[first + window - 1, index[k]]

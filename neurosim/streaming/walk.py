@@ -162,8 +162,7 @@ def walk(rule: Any, *arguments: Any) -> None:
     """
     kind = str(arguments[4].dtype)
     if kind not in _COMPILED:
-        function = nb.types.FunctionType(rule.nopython_signatures[0])
-        signature = nb.void(function, *map(nb.typeof, arguments))
+        signature = nb.void(nb.typeof(rule), *map(nb.typeof, arguments))
         compiler = nb.njit(signature, nogil=True, cache=True, fastmath=FASTMATH)
         _COMPILED[kind] = compiler(_walk)
     _COMPILED[kind](rule, *arguments)
