@@ -186,6 +186,8 @@ class Assembly:
 
     def draw(self, first: int, shown: Presentations, progress: np.ndarray) -> Chunk:
         """Stage 0: check the presentations and plan them."""
+        lengths = {len(array) for array in shown if array is not None}
+        require(len(lengths) == 1, "Presentations", "hold arrays of one length", lengths)
         stimuli = np.ascontiguousarray(shown.stimuli, self.network.dtype)
         expected = self.network.n_inputs
         require(
@@ -225,18 +227,22 @@ class Assembly:
             })  # fmt: skip
         self.states[k], shown = self._show(k, self.states[k], chunk.plan, inputs)
         # far beyond any sane activity, and still far from overflow in what is derived from it
-        largest = np.maximum(np.abs(shown.drive).max(axis=1), np.abs(shown.rate).max(axis=1))
-        sane = largest < DIVERGED  # false for NaN as well
-        if not sane.all():
-            at = chunk.first + int(np.argmin(sane)) // len(chunk.plan.at_rest)
-            before = shown.rate[: np.argmin(sane)]
-            size = f"{np.linalg.norm(before[-1]):.4g}" if len(before) else "unknown"
-            raise DivergenceError(
-                f"{self.network.names[k]} diverged at presentation {at}; the last sane rates had "
-                f"norm {size}. Lower the learning rate (Schedule.rate)."
-            )
+        extremes = [edge for a in (shown.drive, shown.rate) for edge in (a.max(), -a.min())]
+        if not np.max(extremes) < DIVERGED:  # true for NaN as well
+            self._report(chunk, k, shown)
         chunk.layers.append(shown)
         return chunk
+
+    def _report(self, chunk: Chunk, k: int, shown: Shown) -> None:
+        """Raise where a layer diverged first."""
+        largest = np.maximum(np.abs(shown.drive).max(axis=1), np.abs(shown.rate).max(axis=1))
+        first = int(np.argmin(largest < DIVERGED))
+        size = f"{np.linalg.norm(shown.rate[first - 1]):.4g}" if first else "unknown"
+        at = chunk.first + first // len(chunk.plan.at_rest)
+        raise DivergenceError(
+            f"{self.network.names[k]} diverged at presentation {at}; the last sane rates had "
+            f"norm {size}. Lower the learning rate (Schedule.rate)."
+        )
 
     def _read(self, chunk: Chunk) -> Chunk:
         """Last stage: the read-outs predict what is on at the offset, then learn."""
