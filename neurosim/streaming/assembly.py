@@ -240,7 +240,7 @@ class Assembly:
         size = f"{np.linalg.norm(shown.rate[first - 1]):.4g}" if first else "unknown"
         at = chunk.first + first // len(chunk.plan.at_rest)
         raise DivergenceError(
-            f"{self.network.names[k]} diverged at presentation {at}; the last sane rates had "
+            f"{self.network.names[k]} diverged at presentation {at}; the last finite rates had "
             f"norm {size}. Lower the learning rate (Schedule.rate)."
         )
 
