@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
+from matplotlib.ticker import ScalarFormatter
 
 from neurosim import Run
 from neurosim.checks import SettingError
@@ -103,9 +104,11 @@ def draw(groups: list[Group], path: Path) -> None:
                     group.shown, error.min(axis=0), error.max(axis=0), color=colour, alpha=0.2, lw=0
                 )
             panel.set(
-                title=group.label, xlabel="presentation", yscale="log",
+                title=group.label if len(groups) > 1 else "", xlabel="presentation", yscale="log",
                 ylabel=f"{group.measured_on} error (%)",
             )  # fmt: skip
+            panel.yaxis.set_major_formatter(ScalarFormatter())
+            panel.yaxis.set_minor_formatter(ScalarFormatter())
             panel.legend()
         save(drawing, path)
 
