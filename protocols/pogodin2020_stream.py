@@ -70,7 +70,6 @@ def run(config: Config, recorder: Recorder) -> Path:
     def evaluate(now: Simulator) -> dict[str, float]:
         return now.accuracy(data.x_test, data.y_test)
 
-    before = recorder.checkpoint.position["presentations"] if recorder.checkpoint else 0
     with Progress() as progress:
         simulation.run(
             stream,
@@ -79,7 +78,6 @@ def run(config: Config, recorder: Recorder) -> Path:
             evaluate_every=max(1, stream.length // max(config.evaluations, 1)),
             progress=progress,
         )
-    shown = simulation.presentations - before
     accuracies = evaluate(simulation)
     accuracies["test_accuracy"] = accuracies.pop("accuracy")
     return recorder.finish(
@@ -87,7 +85,7 @@ def run(config: Config, recorder: Recorder) -> Path:
             "presentations": simulation.presentations,
             "simulated_seconds": simulation.seconds,
             "seconds": simulation.elapsed,
-            "presentations_per_second": shown / simulation.elapsed,
+            "presentations_per_second": simulation.presentations / simulation.elapsed,
             **accuracies,
             "measured_on": "validation" if config.validation else "test",
             "data": data.name,

@@ -24,7 +24,9 @@ TIERS = [
     {"objectives", "plasticity", "optimizers", "data"},
     {"recording"},
     {"streaming", "batched", "plotting", "analysis_tools"},
+    {"comparison"},
     {"protocol"},
+    {"sweep"},
     {"cli", "testing"},
     {"__init__", "__main__"},
 ]

@@ -48,7 +48,7 @@ class Trainer:
     presentations : int
         Samples learned from so far, repetitions counted.
     elapsed : float
-        Time the last `run` took, compilation left out, seconds.
+        Time spent on learning so far, in seconds: compilation and evaluations left out.
     """
 
     def __init__(
@@ -127,10 +127,12 @@ class Trainer:
         progress.start(total, "training", self.presentations)
         save_every = recorder.record.checkpoint_every if recorder else 0
         look, save = self._next(every), self._next(save_every)
-        began = saved = time.perf_counter()
+        saved = time.perf_counter()
         with threadpool_limits(self._threads, user_api="blas"), Interruption() as interruption:
             while self.presentations < total and not interruption.requested:
+                began = time.perf_counter()
                 losses = self._learn(stimuli, labels)
+                self.elapsed += time.perf_counter() - began
                 progress.update(self.presentations, **{_column(n): losses[n] for n in losses})
                 if self.presentations >= look:
                     self._look(recorder, evaluate)
@@ -144,7 +146,6 @@ class Trainer:
                 self._look(recorder, evaluate)
             if recorder is not None:
                 recorder.save_checkpoint(self._arrays(), self._place())
-        self.elapsed = time.perf_counter() - began
         if not ended:
             kept = "It can be resumed." if recorder else "Nothing was recorded."
             raise Interrupted(f"Interrupted after {self.presentations} presentations. {kept}")
@@ -181,7 +182,9 @@ class Trainer:
         )
         if recorder.checkpoint is not None:
             self._restore(recorder.checkpoint)
-        recorder.declare_history(dict.fromkeys(["presentations", *columns], "1"))
+        recorder.declare_history(
+            {"presentations": "1", "elapsed": "s"} | dict.fromkeys(columns, "1")
+        )
         recorder.begin()
 
     def _prepare(self, labels: np.ndarray) -> list[str]:
@@ -225,7 +228,7 @@ class Trainer:
         figures |= {_column(name): a / b for name, (a, b) in self._losses.items()}
         self._losses = {}
         if recorder is not None:
-            recorder.note(presentations=self.presentations, **figures)
+            recorder.note(presentations=self.presentations, elapsed=self.elapsed, **figures)
 
     def _require_finite(self) -> None:
         """Refuse to measure or to save weights that have diverged."""
@@ -250,6 +253,7 @@ class Trainer:
         """Where the run stands, besides the arrays."""
         return {
             "presentations": self.presentations,
+            "elapsed": self.elapsed,
             "looked": self._looked,
             "losses": self._losses,
         }
@@ -260,6 +264,7 @@ class Trainer:
         self.network = self.network.with_parameters(arrays)
         self._state = {name: arrays[f"driver/{name}"] for name in self._state}
         self.presentations = int(saved.position["presentations"])
+        self.elapsed = float(saved.position["elapsed"])
         self._looked = int(saved.position["looked"])
         self._losses = dict(saved.position["losses"])
 

@@ -17,7 +17,7 @@ from neurosim.recording import Run, Trace
 
 MAX_PANELS = 24  # more would be too small to read
 
-_CLOCKS = ("presentations", "seconds")  # columns that say when, the first choice first
+_CLOCKS = ("presentations", "seconds", "elapsed")  # columns that say when, the first choice first
 _PLACE = re.compile(r"(?:^|[/_.])(layer\d+|readout|online|train|test|validation)(?=$|[/_.])")
 
 

@@ -68,7 +68,7 @@ class Probes:
         accuracies = [accuracy_name(name) for name in self._parts.sources]
         columns = ["accuracy_online", *accuracies, *(f"{n}_{v}" for n in names for v in vitals)]
         recorder.declare_history(
-            {"presentations": "1", "seconds": "s"} | dict.fromkeys(columns, "1")
+            {"presentations": "1", "seconds": "s", "elapsed": "s"} | dict.fromkeys(columns, "1")
         )
         if self._settings.every:
             rows = None if total is None else -(-total // self._settings.every)

@@ -13,8 +13,7 @@ One chunk, from stimulus to weight change:
 4. The read-outs predict, then learn by the delta rule.
 5. Health is taken, traces are recorded, progress is shown.
 
-Layers work on different chunks at the same time: nothing flows back, so results are those of one
-presentation after the other. Evaluations and checkpoints wait until all chunks have arrived.
+Layers work on different chunks at once; results are those of one presentation after the other.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ class Simulator:
     seconds : float
         Simulated time so far.
     elapsed : float
-        Time the last `run` took, compilation left out, seconds.
+        Time spent on showing so far, in seconds: compilation and evaluations left out.
     findings : list of Finding
         What was wrong with the layers' health, each ailment once.
 
@@ -100,8 +99,8 @@ class Simulator:
         require(chunk >= 1, "Simulator.chunk", "be at least 1", chunk)
         require(threads >= 1, "Simulator.threads", "be at least 1", threads)
         rest = np.zeros(network.n_inputs) if background is None else np.asarray(background)
-        shape = (network.n_inputs,)
-        require(rest.shape == shape, "Simulator.background", f"be of shape {shape}", rest.shape)
+        fits = rest.shape == (network.n_inputs,)
+        require(fits, "Simulator.background", f"be ({network.n_inputs},) in shape", rest.shape)
         self._parts = Assembly(network, learning, rest.astype(network.dtype), engine)
         self._seeds = seeds
         self._threads = threads
@@ -195,21 +194,22 @@ class Simulator:
         self._origin = origin
         progress.start(total, "streaming", self.presentations - origin)
         chunks = stream.chunks(self.presentations - origin, self._chunk)
-        self._ended, began = False, time.perf_counter()
+        self._ended = False
         with threadpool_limits(1, user_api="blas"), Interruption() as interruption:
             while not (self._ended or interruption.requested):
                 look, save = self._next(every), self._next(save_every)
+                began = time.perf_counter()
                 leg = self._leg(chunks, total, min(look, save), save_every == 0, interruption)
                 for chunk in pipeline(leg, self._parts.stages(), self._threads):
                     self._arrived(chunk)
                     if recorder is not None:
                         probes.write(recorder, chunk, self.seconds)
                     progress.update(self.presentations - origin, accuracy=self._online)
+                self.elapsed += time.perf_counter() - began
                 if self.presentations >= look or self._ended:
                     self._look(recorder, evaluate, progress)
                 if recorder is not None:
                     recorder.save_checkpoint(pack(self._parts, self._health), self._place())
-        self.elapsed = time.perf_counter() - began
         if not self._ended:
             kept = "It can be resumed." if recorder else "Nothing was recorded."
             raise Interrupted(f"Interrupted after {self.presentations} presentations. {kept}")
@@ -236,8 +236,7 @@ class Simulator:
                 self._ended = True
                 return
             n = len(shown.labels)
-            shown_before = first - self._origin
-            passed = (shown_before + np.arange(n)) / total if total else np.zeros(n)
+            passed = (first - self._origin + np.arange(n)) / total if total else np.zeros(n)
             yield self._parts.draw(first, shown, passed)
             first += n
 
@@ -246,8 +245,8 @@ class Simulator:
         self.presentations += len(chunk.shown.labels)
         self.seconds += float(chunk.shown.durations.sum() + chunk.shown.gaps.sum())
         right = float((chunk.predicted["readout"] == chunk.shown.labels).mean())
-        recent = min(self.presentations, 5000)
-        self._online += (right - self._online) * len(chunk.shown.labels) / recent
+        share = len(chunk.shown.labels) / min(self.presentations, 5000)
+        self._online += (right - self._online) * share
         for health, shown in zip(self._health, chunk.layers, strict=True):
             health.observe(shown, chunk.plan)
 
@@ -261,8 +260,7 @@ class Simulator:
         if self._looked == self.presentations:
             return
         self._looked = self.presentations
-        figures = evaluate(self) if evaluate else {}
-        vitals: dict[str, float] = {}
+        figures, vitals = evaluate(self) if evaluate else {}, dict[str, float]()
         for health, state, name in zip(
             self._health, self._parts.states, self._parts.network.names, strict=True
         ):
@@ -274,7 +272,7 @@ class Simulator:
                     self.findings.append(finding)
         if recorder is not None:
             recorder.note(
-                presentations=self.presentations, seconds=self.seconds,
+                presentations=self.presentations, seconds=self.seconds, elapsed=self.elapsed,
                 accuracy_online=self._online, **figures, **vitals,
             )  # fmt: skip
 
@@ -284,6 +282,7 @@ class Simulator:
             "presentations": self.presentations,
             "origin": self._origin,
             "seconds": self.seconds,
+            "elapsed": self.elapsed,
             "online": self._online,
             "looked": self._looked,
             "findings": [list(finding) for finding in self.findings],
@@ -295,6 +294,7 @@ class Simulator:
         self.presentations = int(saved.position["presentations"])
         self._origin = int(saved.position["origin"])
         self.seconds = float(saved.position["seconds"])
+        self.elapsed = float(saved.position["elapsed"])
         self._online = float(saved.position["online"])
         self._looked = int(saved.position["looked"])
         self.findings = [Finding(*finding) for finding in saved.position["findings"]]

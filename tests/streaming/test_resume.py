@@ -113,7 +113,8 @@ def contents(path):
     """All a run has recorded, without the time it took."""
     with Run(path) as run:
         found = {f"events {name}": values for name, values in run.events.items()}
-        found |= {f"history {name}": values for name, values in run.history.items()}
+        history = {name: values for name, values in run.history.items() if name != "elapsed"}
+        found |= {f"history {name}": values for name, values in history.items()}
         for layer in run.layers:
             for name in run.traces(layer):
                 found[f"{layer} {name}"] = run.trace(layer, name).values
