@@ -119,7 +119,8 @@ def test_a_resumed_run_is_the_run_that_was_never_interrupted(driver, tmp_path):
     with Run(tmp_path / "resumed.h5") as one, Run(tmp_path / "whole.h5") as other:
         assert set(one.history) == set(other.history)
         assert len(other.history["accuracy"]) == 5
-        for column, values in other.history.items():
+        for column in set(other.history) - {"elapsed"}:
+            values = other.history[column]
             np.testing.assert_array_equal(one.history[column], values)
 
 

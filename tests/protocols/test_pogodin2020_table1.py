@@ -31,7 +31,7 @@ def test_it_trains_and_reports(tmp_path, capsys):
     assert summary["measured_on"] == "test"
     assert (summary["groups"], summary["local_rate"], summary["readout_rate"]) == (4, 0.05, 0.05)
     assert summary["seconds"] > 0
-    assert set(history) == {"presentations", "accuracy", "readout_loss"}
+    assert set(history) == {"presentations", "elapsed", "accuracy", "readout_loss"}
     np.testing.assert_array_equal(history["presentations"], np.array([4, 8, 12]) * 640)
     assert history["accuracy"][-1] == summary["test_accuracy"]
     assert main(["plot", str(path), "--out", str(tmp_path / "figure.png")]) == 0
