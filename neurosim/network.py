@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -102,6 +102,28 @@ class Network:
         readout = {"weights": drawn, "bias": bias.astype(dtype)}
         return cls(layers=layers, readout=readout, reads=reads)
 
+    @classmethod
+    def from_description(
+        cls, description: Mapping[str, Any], parameters: Mapping[str, np.ndarray]
+    ) -> Network:
+        """The network that gave this `describe`, with weights named as in `parameters`.
+
+        Raises
+        ------
+        SettingError
+            If the weights do not fit one another or the description.
+        """
+        layers = tuple(
+            Dense(
+                parameters[f"layer{k + 1}"],
+                Nonlinearity(**part["nonlinearity"]),
+                Grouping(**part["grouping"]) if part["grouping"] else None,
+            )
+            for k, part in enumerate(description["layers"])
+        )
+        readout = {name: parameters[f"readout/{name}"] for name in ("weights", "bias")}
+        return cls(layers=layers, readout=readout, reads=description["reads"])
+
     @property
     def n_inputs(self) -> int:
         """Inputs of the first layer."""
@@ -132,6 +154,17 @@ class Network:
         """All weights by name, in order: layer1, layer2, ..., readout/weights, readout/bias."""
         named = dict(zip(self.names, (layer.weights for layer in self.layers), strict=True))
         return named | {f"readout/{name}": array for name, array in self.readout.items()}
+
+    def describe(self) -> dict[str, Any]:
+        """All of the network but its weights, as plain JSON values; `from_description` reads it."""
+        layers = [
+            {
+                "nonlinearity": asdict(layer.nonlinearity),
+                "grouping": asdict(layer.grouping) if layer.grouping else None,
+            }
+            for layer in self.layers
+        ]
+        return {"layers": layers, "reads": self.reads}
 
     def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Network:
         """The same network with other weights, named as in `parameters`."""

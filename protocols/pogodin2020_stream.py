@@ -90,6 +90,7 @@ def run(config: Config, recorder: Recorder) -> Path:
             "measured_on": "validation" if config.validation else "test",
             "data": data.name,
             "data_digest": data.digest,
+            "network": simulation.network.describe(),
             "warnings": [str(finding) for finding in simulation.findings],
         },
         simulation.network.parameters(),

@@ -80,6 +80,7 @@ def run(config: Config, recorder: Recorder) -> Path:
             "measured_on": "validation" if config.validation else "test",
             "data": data.name,
             "data_digest": data.digest,
+            "network": training.network.describe(),
             "groups": model.groups,
             "local_rate": model.local_rate,
             "readout_rate": model.readout_rate,

@@ -1,11 +1,14 @@
 """Networks: parameters by name, seeds by name, and what the read-out sees."""
 
+import json
+
 import numpy as np
 import pytest
 
 from neurosim.checks import SettingError
 from neurosim.network import Network
 from neurosim.ops.grouping import Grouping
+from neurosim.ops.nonlinearity import Nonlinearity
 from neurosim.seeds import Seeds
 
 
@@ -119,3 +122,15 @@ def test_parts_that_do_not_fit_are_refused():
         Network(layers=network.layers[::-1], readout=network.readout)
     with pytest.raises(SettingError, match=r"readout must have weights of \(3, 14\); got \(3, 6\)"):
         Network(layers=network.layers, readout=network.readout, reads="all")
+
+
+@pytest.mark.parametrize("grouping", [None, Grouping(groups=2, p=0.3, divisive=True)])
+def test_a_description_and_the_weights_are_the_whole_network(grouping):
+    source = trained(grouping=grouping, reads="all", nonlinearity=Nonlinearity(name="tanh"))
+    described = json.loads(json.dumps(source.describe()))
+    rebuilt = Network.from_description(described, source.parameters())
+    stimuli = np.random.default_rng(1).normal(size=(4, 5))
+    np.testing.assert_array_equal(rebuilt.scores(stimuli), source.scores(stimuli))
+    assert rebuilt.describe() == source.describe()
+    with pytest.raises(SettingError, match=r"Network\.readout"):
+        Network.from_description(described | {"reads": "last"}, source.parameters())
