@@ -13,9 +13,9 @@ from pathlib import Path
 from models.pogodin2020 import Streaming, simulator
 from neurosim import DatasetStream, Recorder, Seeds, Simulator
 from neurosim.checks import require
+from neurosim.data import measured
 from neurosim.progress import Progress
 from neurosim.protocol import ProtocolConfig
-from protocols._data import measured
 
 
 @dataclass(frozen=True, kw_only=True)

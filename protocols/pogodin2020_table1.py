@@ -14,9 +14,9 @@ from pathlib import Path
 from models.pogodin2020_batched import Batched, completed, trainer
 from neurosim import Network, Recorder, Seeds
 from neurosim.checks import require
+from neurosim.data import measured
 from neurosim.progress import Progress
 from neurosim.protocol import ProtocolConfig
-from protocols._data import measured
 
 
 @dataclass(frozen=True, kw_only=True)

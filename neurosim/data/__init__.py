@@ -6,11 +6,12 @@ import functools
 import importlib
 import pkgutil
 
-from neurosim.checks import require_one_of
+from neurosim.checks import require, require_one_of
 from neurosim.data.base import Dataset, Source
 from neurosim.data.synthetic import Clusters
+from neurosim.seeds import Seeds
 
-__all__ = ["Clusters", "Dataset", "Source", "available", "load"]
+__all__ = ["Clusters", "Dataset", "Source", "available", "load", "measured"]
 
 
 @functools.cache
@@ -57,3 +58,33 @@ def load(name: str, *, normalize: bool = True) -> Dataset:
     sources = {source.name: source for source in available()}
     require_one_of("load.name", name, sources)
     return sources[name].load(normalize)
+
+
+def measured(name: str, validation: float, train: int, seeds: Seeds) -> Dataset:
+    """Load a data set whose test part is what an experiment's accuracy is measured on.
+
+    Parameters
+    ----------
+    name : str
+        See `load`.
+    validation : float
+        Fraction of the training set held out and measured instead of the test set; 0 for none.
+    train : int
+        Keep at most this many training samples; 0 for all.
+    seeds : Seeds
+        The held-out samples are drawn from ``validation``.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    SettingError, DataError
+        As `load`, or if the fraction or the number does not fit the set.
+    """
+    require(0 <= validation < 1, "Config.validation", "be in [0, 1)", validation)
+    data = load(name)
+    if validation:
+        data = data.split_validation(validation, seeds.child("validation"))
+    return data.limited(n_train=train) if train else data

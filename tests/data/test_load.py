@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from neurosim.checks import DataError, SettingError
-from neurosim.data import available, load, mnist
+from neurosim.data import available, load, measured, mnist
+from neurosim.seeds import Seeds
 
 
 def test_the_known_sets_are_described():
@@ -99,3 +100,14 @@ def test_mnist_is_the_published_one():
     ]
     assert data.x_train.mean(dtype=np.float64) == pytest.approx(0.1307, abs=5e-5)
     assert data.x_train.std(dtype=np.float64) == pytest.approx(0.3081, abs=5e-5)
+
+
+def test_what_is_measured_is_the_test_set_or_a_part_of_the_training_set():
+    whole, seeds = load("digits"), Seeds(1)
+    assert measured("digits", 0.0, 0, seeds).digest == whole.digest
+    held = measured("digits", 0.1, 100, seeds)
+    assert (held.name, len(held.x_train)) == ("digits-validation", 100)
+    assert held.digest == measured("digits", 0.1, 100, Seeds(1)).digest
+    assert held.digest != measured("digits", 0.1, 100, Seeds(2)).digest
+    with pytest.raises(SettingError, match=r"Config\.validation must be in \[0, 1\)"):
+        measured("digits", 1.0, 0, seeds)
