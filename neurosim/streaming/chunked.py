@@ -1,9 +1,9 @@
 """The chunked exact engine: many presentations with two matrix products and a short walk.
 
 A chunk is cut into blocks. ``start = X W^T`` and ``gram = X Q^T`` are matrix products over the
-whole chunk; each block is walked presentation by presentation (`walk`); then what the block did to
-the weights is added to the starting drives of later blocks, again as a matrix product. At the end
-the weights are updated once, ``W += change^T Q``. The trajectory is that of `circuit.present`.
+whole chunk. What the blocks before it did to the weights is added to a block's starting drives,
+again as a matrix product; then it is walked presentation by presentation (`walk`). At the end the
+weights are updated once, ``W += change^T Q``. The trajectory is that of `circuit.present`.
 
 Source: shared algebra of all rules of the form postsynaptic (x) presynaptic; see docs/design.md.
 """

@@ -56,22 +56,22 @@ def _carry(constants, before, n, base, total, sums, aside):
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def _advance(constants, n, base, start, speed_start, gram, sums, product):
-    """Bring the products of later inputs from a block's initial to its final weights."""
-    shared = np.ascontiguousarray(gram[:, base : base + sums.change.shape[0]])
-    if sums.speed.shape[0] > 0:
+def _catch_up(constants, before, known, start, speed_start, gram, total, product):
+    """Bring a block's products from the chunk's initial weights to those after ``before`` shown."""
+    shared = np.ascontiguousarray(gram[:, :known])
+    if len(total.speed) > 0:
+        power = start.dtype.type(constants.momentum**before)
         for row in range(start.shape[0]):
             for m in range(start.shape[1]):
-                start[row, m] *= sums.keep_w[m]
-    if constants.momentum > 0:
-        power = start.dtype.type(constants.momentum**n)
-        for row in range(start.shape[0]):
+                start[row, m] *= total.keep_w[m]
+        for row in range(speed_start.shape[0]):
             for m in range(start.shape[1]):
-                start[row, m] += sums.keep_v[m] * speed_start[row, m]
+                start[row, m] += total.keep_v[m] * speed_start[row, m]
                 speed_start[row, m] *= power
-        np.dot(shared, sums.speed, product)
-        speed_start += product
-    np.dot(shared, sums.change, product)
+        if constants.momentum > 0:
+            np.dot(shared, total.speed[:known], product)
+            speed_start += product
+    np.dot(shared, total.change[:known], product)
     start += product
 
 
@@ -96,11 +96,15 @@ def _walk(
     n_post, kind = start.shape[1], start.dtype.type
     direct = total.speed.shape[0] == 0
     scratch = fused.make_scratch(constants, plan, traces.signal.shape[1], start)
-    product = np.empty_like(start)
+    product = np.empty((block * samples, n_post), start.dtype)
     for t0 in range(0, presentations, block):
         n = min(block, presentations - t0)
         base = t0 * samples
         length = history + n * samples
+        if t0 > 0:
+            now = slice(base, base + n * samples)
+            _catch_up(constants, t0, base + history, start[now], speed_start[now], gram[now], total,
+                      product[: n * samples])  # fmt: skip
         sums, aside = _begin(base, history, length, total)
         for t in range(t0, t0 + n):
             u, first = plan.geometry[t], (t - t0) * samples
@@ -140,10 +144,6 @@ def _walk(
                 records.decay[t, k] = scratch.decayed[records.chosen[k]]
             if constants.averages > 0:
                 fused.average(constants, traces.rate[base + first + window - 1], neurons)
-        later = (t0 + n) * samples
-        if later < len(start):
-            _advance(constants, n, base, start[later:], speed_start[later:], gram[later:], sums,
-                     product[later:])  # fmt: skip
         _carry(constants, t0, n, base, total, sums, aside)
 
 
