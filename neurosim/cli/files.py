@@ -13,8 +13,8 @@ import tyro
 
 from neurosim.checks import RunFileError, SettingError
 from neurosim.cli.arguments import parse
-from neurosim.cli.origin import protocol_of
 from neurosim.cli.summary import print_table
+from neurosim.protocol.origin import protocol_of
 from neurosim.recording import Run
 from neurosim.recording.files import RunPaths
 

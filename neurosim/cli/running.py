@@ -15,10 +15,16 @@ import tyro
 
 from neurosim.checks import Interrupted, NeurosimError, RunFileError, SettingError
 from neurosim.cli.arguments import parse
-from neurosim.cli.origin import holds_nothing, is_finished, origin_of, protocol_of, was_edited
 from neurosim.cli.summary import print_summary
 from neurosim.progress import silenced
 from neurosim.protocol import Protocol, ProtocolConfig, available, find, from_json, to_json
+from neurosim.protocol.origin import (
+    holds_nothing,
+    is_finished,
+    origin_of,
+    protocol_of,
+    was_edited,
+)
 from neurosim.recording import Recorder, Run
 from neurosim.recording.files import RunPaths
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from neurosim.checks import RunFileError
-from neurosim.protocol import Protocol, find
+from neurosim.protocol.finding import Protocol, find
 from neurosim.recording import Checkpoint, Run
 from neurosim.recording.container import open_reader
 from neurosim.recording.files import RunPaths
