@@ -1,4 +1,9 @@
-"""Rows on their way to the file: collected in bounded memory, written in blocks."""
+"""Rows on their way to the file: collected in bounded memory, written in blocks.
+
+A block is an HDF5 chunk of its series. Full, it goes to the file as it is, which costs what the
+system takes to copy it; a part of it goes the long way through HDF5's selections, which costs
+several times as much, but only when someone wants to see the rows before their block is full.
+"""
 
 from __future__ import annotations
 
@@ -12,33 +17,23 @@ FLUSH_SECONDS = 2.0
 
 
 class RowBuffer:
-    """One block of rows for each dataset, written when it is full or has waited long enough.
+    """The block of each dataset that is being filled, written when full or long waited for.
 
     Parameters
     ----------
     datasets : mapping of str to h5py.Dataset
-        Where rows go; their present lengths are continued.
-    capacity : mapping of str to int
-        Rows of each block.
+        Where rows go, chunked along the first axis only and not compressed; their present rows
+        are continued.
     """
 
-    def __init__(self, datasets: Mapping[str, h5py.Dataset], capacity: Mapping[str, int]) -> None:
-        self._datasets = datasets
-        self._capacity = capacity
-        self._blocks: dict[str, np.ndarray] = {}
-        self._waiting = dict.fromkeys(datasets, 0)
-        self._written = {name: int(dataset.shape[0]) for name, dataset in datasets.items()}
+    def __init__(self, datasets: Mapping[str, h5py.Dataset]) -> None:
+        self._blocks = {name: _Block(dataset) for name, dataset in datasets.items()}
         self._last_flush = time.monotonic()
 
     @property
     def rows(self) -> dict[str, int]:
         """Rows of every dataset, waiting ones included."""
-        return {name: n + self._waiting[name] for name, n in self._written.items()}
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held (bytes)."""
-        return sum(block.nbytes for block in self._blocks.values())
+        return {name: block.length for name, block in self._blocks.items()}
 
     @property
     def due(self) -> bool:
@@ -47,38 +42,74 @@ class RowBuffer:
 
     def add(self, name: str, rows: np.ndarray) -> None:
         """Take over a copy of ``rows``, shape ``(n, *row)``."""
-        capacity = self._capacity[name]
-        if self._waiting[name] + len(rows) > capacity:
-            self._write_waiting(name)
-        if len(rows) >= capacity:
-            self._write(name, rows)
-            return
-        if name not in self._blocks:
-            dataset = self._datasets[name]
-            self._blocks[name] = np.empty((capacity, *dataset.shape[1:]), dataset.dtype)
-        start = self._waiting[name]
-        self._blocks[name][start : start + len(rows)] = rows
-        self._waiting[name] += len(rows)
+        self._blocks[name].add(rows)
 
     def write(self, names: Iterable[str] | None = None) -> None:
         """Hand waiting rows (of ``names``, else of all) to HDF5; the caller flushes the file."""
-        for name in self._datasets if names is None else names:
-            self._write_waiting(name)
+        for name in self._blocks if names is None else names:
+            self._blocks[name].write()
         if names is None:
             self._last_flush = time.monotonic()
 
-    def _write_waiting(self, name: str) -> None:
-        if self._waiting[name]:
-            self._write(name, self._blocks[name][: self._waiting[name]])
-            self._waiting[name] = 0
 
-    def _write(self, name: str, rows: np.ndarray) -> None:
-        dataset, start = self._datasets[name], self._written[name]
-        dataset.resize(start + len(rows), axis=0)
+class _Block:
+    """The last chunk of one dataset: rows up to ``length``, those up to ``_written`` in the file.
+
+    Memory is taken with the first row.
+    """
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        # What h5py works out anew at every `Dataset[...] = rows` is known here once and for all.
+        self._dataset = dataset
+        self._row, self._capacity = dataset.shape[1:], int(dataset.chunks[0])
+        self.length = self._written = int(dataset.shape[0])
+        self._rows: np.ndarray | None = None
+
+    def add(self, rows: np.ndarray) -> None:
+        if self._rows is None:
+            self._rows = self._begin()
+        while len(rows):
+            start = self.length % self._capacity
+            n = min(len(rows), self._capacity - start)
+            self._rows[start : start + n] = rows[:n]
+            self.length += n
+            rows = rows[n:]
+            if start + n == self._capacity:
+                self.write()
+
+    def _begin(self) -> np.ndarray:
+        """An empty block, headed by the rows that the file has of the same chunk."""
+        block = np.empty((self._capacity, *self._row), self._dataset.dtype)
+        start = self.length % self._capacity
+        if start:
+            block[:start] = self._dataset[self.length - start : self.length]
+        return block
+
+    def write(self) -> None:
+        if self._rows is None or self._written == self.length:
+            return
+        identity, before = self._dataset.id, self._written
+        identity.set_extent((self.length, *self._row))
         try:
-            dataset[start : start + len(rows)] = rows
+            if self.length % self._capacity == 0:
+                write_chunk(identity, self.length - self._capacity, self._rows)
+            else:
+                start = before % self._capacity
+                write_rows(identity, before, self._rows[start : start + self.length - before])
         except BaseException:
             # The file must not claim rows that it does not hold.
-            dataset.resize(start, axis=0)
+            identity.set_extent((before, *self._row))
             raise
-        self._written[name] = start + len(rows)
+        self._written = self.length
+
+
+def write_chunk(dataset: h5py.h5d.DatasetID, first: int, rows: np.ndarray) -> None:
+    """Write one whole chunk, from row ``first``."""
+    dataset.write_direct_chunk((first, *(0,) * (rows.ndim - 1)), rows)
+
+
+def write_rows(dataset: h5py.h5d.DatasetID, first: int, rows: np.ndarray) -> None:
+    """Write some rows, from row ``first``."""
+    space = dataset.get_space()
+    space.select_hyperslab((first, *(0,) * (rows.ndim - 1)), rows.shape)
+    dataset.write(h5py.h5s.create_simple(rows.shape), space, rows)

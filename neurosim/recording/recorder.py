@@ -103,9 +103,8 @@ class Recorder:
     def resume(cls, path: str | os.PathLike[str]) -> Self:
         """Continue a run that was interrupted, from its last checkpoint or the beginning.
 
-        What the interruption left is only read until `begin` puts its successor in place. If the
-        partial file is damaged, the checkpoint's own copy of the settings is used, and a warning
-        says what is lost.
+        What the interruption left is only read until `begin` puts its successor in place. For a
+        damaged file, the checkpoint has a copy of the settings, and a warning says what is lost.
 
         Parameters
         ----------
@@ -146,9 +145,8 @@ class Recorder:
     def declare_history(self, columns: Mapping[str, str]) -> None:
         """Announce the columns of the history and their units."""
         for column, unit in columns.items():
-            self.declare(
-                HISTORY + column, shape=(), dtype=float, unit=unit, axes=("note",), rows=None
-            )
+            name, axes = HISTORY + column, ("note",)
+            self.declare(name, shape=(), dtype=float, unit=unit, axes=axes, rows=None)
 
     def begin(self) -> None:
         """Check the size of all that was declared, lay the file out and open it to readers.
@@ -172,27 +170,29 @@ class Recorder:
         self._writer = Writer(partial, series, self.record.budget)
 
     def append(self, name: str, rows: np.ndarray) -> None:
-        """Add rows to a series; they are copied, and reach readers within seconds.
+        """Add rows to a series: `append_many` of one."""
+        self.append_many({name: rows})
+
+    def append_many(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Add rows to several series or none; they are copied, and reach readers within seconds.
 
         Parameters
         ----------
-        name : str
-            A declared series.
-        rows : numpy.ndarray
-            Shape ``(n, *row)``, in its unit.
+        rows : mapping of str to numpy.ndarray
+            For declared series, shape ``(n, *row)`` each, in its unit.
 
         Raises
         ------
         SettingError
-            The name, shape or type is not the declared one, or a value is not finite.
+            A name, shape or type is not the declared one, or a value is not finite.
         BudgetError
-            A series without a declared end has used the budget up.
+            Series without a declared end have used the budget up.
         RunFileError
             The file cannot be written (any more).
         """
-        if name not in self._series:
-            require_one_of("Recorder.append.name", name, self._series)
-        self._running.add({name: self._series[name].check(rows)})
+        for unknown in rows.keys() - self._series.keys():
+            require_one_of("Recorder.append.name", unknown, self._series)
+        self._running.add({name: self._series[name].check(new) for name, new in rows.items()})
 
     def note(self, **columns: float) -> None:
         """Add one row to the history, at once; a column left out was not measured (NaN)."""

@@ -92,9 +92,9 @@ class Series:
         if rows.ndim == 0 or rows.shape[1:] != self.shape:
             found = f"shape {rows.shape}"
             rule, remedy = f"have shape (rows, *{self.shape})", "The first axis counts rows."
-        elif not np.can_cast(rows.dtype, self.dtype, "same_kind"):
+        elif rows.dtype != self.dtype and not np.can_cast(rows.dtype, self.dtype, "same_kind"):
             found, rule, remedy = str(rows.dtype), f"have a type that fits {self.dtype}", "Cast it."
-        elif not np.isfinite(rows).all():
+        elif rows.dtype.kind == "f" and not np.isfinite(rows).all():
             where = tuple(int(i) for i in np.argwhere(~np.isfinite(rows))[0])
             found, rule = f"{rows[where]} at index {where}", "be finite"
             remedy = "Look for what diverged in the simulation before this row."

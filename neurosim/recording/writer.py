@@ -15,7 +15,6 @@ from neurosim.recording.buffer import RowBuffer
 from neurosim.recording.container import open_writer
 from neurosim.recording.files import writing
 from neurosim.recording.series import Series
-from neurosim.recording.size import chunk_bytes
 
 
 class Writer:
@@ -34,14 +33,10 @@ class Writer:
     def __init__(self, path: Path, series: Sequence[Series], budget: float) -> None:
         with writing(path):
             self._file = open_writer(path)
-        block = chunk_bytes(len(series))
         self._path = path
         self._budget = budget
         self._row_bytes = {one.name: one.row_bytes for one in series}
-        self._buffer = RowBuffer(
-            {one.name: self._file[one.name] for one in series},
-            {one.name: one.chunk_rows(block) for one in series},
-        )
+        self._buffer = RowBuffer({one.name: self._file[one.name] for one in series})
         self._used = sum(self._row_bytes[name] * n for name, n in self._buffer.rows.items())
         self._failure: RunFileError | None = None
         self._lock = threading.RLock()

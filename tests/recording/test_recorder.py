@@ -8,9 +8,11 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from neurosim.checks import BudgetError, NeurosimError, RunFileError, SettingError
-from neurosim.recording import Recorder, RecordSettings, Run
+from neurosim.recording import Recorder, RecordSettings, Run, buffer
 
 WEIGHT = {
     "shape": (4,),
@@ -63,6 +65,60 @@ def test_appended_rows_are_copies(make):
     row[:] = 7
     with Run(recorder.finish({}, {})) as run:
         assert run.trace("a", "weight").values.tolist() == [[1, 1, 1, 1]]
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 25), st.booleans()), max_size=7), resumes=st.booleans()
+)
+def test_rows_are_in_the_file_after_any_appends_and_flushes(tmp_path_factory, steps, resumes):
+    """Blocks are of ten and of seven rows: filled, crossed, shown before full, and continued."""
+
+    def begin(recorder):
+        recorder.declare("layers/a/weight", **WEIGHT)
+        recorder.declare("events/index", shape=(), dtype="i2", unit="1", axes=("p",), rows=7)
+        recorder.begin()
+        return recorder
+
+    path, total = tmp_path_factory.mktemp("rows") / "run.h5", 0
+    recorder = begin(Recorder.create(path, protocol="demo", settings={}, seed=0))
+    with recorder:
+        for n, shows in steps:
+            index = np.arange(total, total + n)
+            rows = index[:, None] + np.arange(4) / 4
+            recorder.append_many({"layers/a/weight": rows, "events/index": index})
+            total += n
+            if shows:
+                recorder.flush()
+                with Run(path) as run:
+                    assert run.events["index"].tolist() == list(range(total))
+        recorder.save_checkpoint({}, {})
+        if not resumes:
+            recorder.finish({}, {})
+    if resumes:
+        with begin(Recorder.resume(path)) as recorder:
+            recorder.append_many({"events/index": np.arange(total, total + 9)})
+            recorder.finish({}, {})
+    with Run(path) as run:
+        assert run.events["index"].tolist() == list(range(total + 9 * resumes))
+        values = run.trace("a", "weight").values
+    np.testing.assert_array_equal(values, np.arange(total)[:, None] + np.arange(4) / 4)
+
+
+def test_rows_of_several_series_are_taken_together_or_not_at_all(make):
+    recorder = make()
+    recorder.declare("layers/a/weight", **WEIGHT)
+    recorder.declare("layers/a/speed", **WEIGHT)
+    recorder.begin()
+    good, bad = np.ones((2, 4)), np.full((2, 4), np.nan)
+    for rows in (
+        {"layers/a/weight": good, "layers/a/speed": bad},
+        {"layers/a/weight": good, "b": good},
+    ):
+        with pytest.raises(SettingError, match=r"Recorder\.append"):
+            recorder.append_many(rows)
+    with Run(recorder.finish({}, {})) as run:
+        assert len(run.trace("a", "weight").values) == 0
 
 
 @pytest.mark.parametrize(
@@ -266,7 +322,8 @@ def test_a_full_disk_is_noticed_before_the_start(make, monkeypatch):
         recorder.begin()
 
 
-def test_a_failed_write_is_reported_and_stays_reported(make, monkeypatch, tmp_path):
+@pytest.mark.parametrize("n", [2, 8])  # part of a block, or what makes it a whole one
+def test_a_failed_write_is_reported_and_stays_reported(make, monkeypatch, tmp_path, n):
     recorder = make()
     recorder.declare("layers/a/weight", **WEIGHT)
     recorder.begin()
@@ -276,10 +333,14 @@ def test_a_failed_write_is_reported_and_stays_reported(make, monkeypatch, tmp_pa
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(h5py.Dataset, "__setitem__", full)
-    recorder.append("layers/a/weight", np.ones((2, 4)))
-    with pytest.raises(RunFileError, match="No space left on device"):
+    monkeypatch.setattr(buffer, "write_rows" if n == 2 else "write_chunk", full)
+
+    def write():
+        recorder.append("layers/a/weight", np.ones((n, 4)))
         recorder.flush()
+
+    with pytest.raises(RunFileError, match="No space left on device"):
+        write()
     monkeypatch.undo()
     with pytest.raises(RunFileError, match="No space left on device"):
         recorder.append("layers/a/weight", np.ones((1, 4)))
