@@ -79,7 +79,7 @@ class _Block:
 
     def _begin(self) -> np.ndarray:
         """An empty block, headed by the rows that the file has of the same chunk."""
-        block = np.empty((self._capacity, *self._row), self._dataset.dtype)
+        block = np.zeros((self._capacity, *self._row), self._dataset.dtype)
         start = self.length % self._capacity
         if start:
             block[:start] = self._dataset[self.length - start : self.length]
