@@ -11,6 +11,7 @@ import numpy as np
 from neurosim.batched.driver import Batch, Driver, Lesson, State
 from neurosim.checks import require
 from neurosim.network import Network
+from neurosim.ops.linalg import matmul
 from neurosim.seeds import Seeds
 
 
@@ -86,7 +87,7 @@ class Backprop(EndToEnd):
         self, network: Network, state: State, k: int, d_above: np.ndarray, d_scores: np.ndarray
     ) -> np.ndarray:
         """Through the transpose of the weights above."""
-        return d_above @ weights_above(network, k)
+        return matmul(d_above, weights_above(network, k))
 
 
 def weights_above(network: Network, k: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from neurosim.batched.driver import State
 from neurosim.batched.end_to_end import EndToEnd, weights_above
 from neurosim.layers import Dense
 from neurosim.network import Network
+from neurosim.ops.linalg import matmul
 from neurosim.seeds import Seeds
 
 
@@ -30,7 +31,7 @@ class FeedbackAlignment(EndToEnd):
         self, network: Network, state: State, k: int, d_above: np.ndarray, d_scores: np.ndarray
     ) -> np.ndarray:
         """Through the fixed weights."""
-        return d_above @ state[f"feedback/{network.names[k]}"]
+        return matmul(d_above, state[f"feedback/{network.names[k]}"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class SignSymmetric(EndToEnd):
     ) -> np.ndarray:
         """Through the fixed magnitudes, with today's signs."""
         magnitudes = state[f"feedback/{network.names[k]}"]
-        return d_above @ np.copysign(magnitudes, weights_above(network, k))
+        return matmul(d_above, np.copysign(magnitudes, weights_above(network, k)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from neurosim.batched.driver import Batch, Driver
 from neurosim.checks import DivergenceError, Interrupted, require, require_finite
 from neurosim.interruption import Interruption
 from neurosim.network import Network
+from neurosim.ops.linalg import sharing
 from neurosim.progress import Progress
 from neurosim.recording import Checkpoint, Recorder
 from neurosim.seeds import Seeds
@@ -128,7 +128,7 @@ class Trainer:
         save_every = recorder.record.checkpoint_every if recorder else 0
         look, save = self._next(every), self._next(save_every)
         saved = time.perf_counter()
-        with threadpool_limits(self._threads, user_api="blas"), Interruption() as interruption:
+        with sharing(self._threads), Interruption() as interruption:
             while self.presentations < total and not interruption.requested:
                 began = time.perf_counter()
                 losses = self._learn(stimuli, labels)

@@ -9,7 +9,8 @@ import numpy as np
 
 from neurosim.checks import require
 from neurosim.layers.base import Activity, Gradients, Layer
-from neurosim.ops.grouping import Grouping
+from neurosim.ops.grouping import Grouping, Groups
+from neurosim.ops.linalg import matmul
 from neurosim.ops.nonlinearity import Nonlinearity
 
 
@@ -67,14 +68,14 @@ class Dense(Layer):
             pre.shape,
             "Match the stimulus to the network's input size.",
         )
-        return pre @ self.weights.T
+        return matmul(pre, self.weights.T)
 
     def respond(self, pre: np.ndarray, drive: np.ndarray) -> Activity:
         """z = f(a), and r where the layer normalizes divisively."""
         rate = self.nonlinearity.rate(drive)
         output = rate
         if self.grouping is not None and self.grouping.divisive:
-            output = self.grouping.evaluate(rate).normalized
+            output = _groups(self.grouping, rate).normalized
         return Activity(pre, drive, rate, self.nonlinearity.gain(rate), output)
 
     def pullback(
@@ -86,7 +87,7 @@ class Dense(Layer):
     ) -> tuple[np.ndarray, Gradients]:
         """Gradients with respect to ``pre`` and ``weights`` of a batch, shape-preserving."""
         d_drive = self.drive_pullback(activity, d_rate=d_rate, d_output=d_output)
-        return d_drive @ self.weights, self.gradients(activity, d_drive)
+        return matmul(d_drive, self.weights), self.gradients(activity, d_drive)
 
     def drive_pullback(
         self,
@@ -104,7 +105,7 @@ class Dense(Layer):
     def gradients(self, activity: Activity, d_drive: np.ndarray) -> Gradients:
         """Gradient at each parameter from one at the drive: postsynaptic (x) presynaptic."""
         post, pre = d_drive.reshape(-1, self.n_post), activity.pre.reshape(-1, self.n_pre)
-        return {"weights": post.T @ pre}
+        return {"weights": matmul(post.T, pre)}
 
     @classmethod
     def example(cls) -> Self:
@@ -116,7 +117,7 @@ class Dense(Layer):
         # r = zc u^-p, so dz = C [ d - 2p/g * r u^(p-1) sum(d r) ] u^-p with C the centring.
         if self.grouping is None or not self.grouping.divisive:
             return d_output
-        groups = self.grouping.evaluate(rate)
+        groups = _groups(self.grouping, rate)
         shape = (*rate.shape[:-1], self.grouping.groups, -1)
         d, r = d_output.reshape(shape), groups.normalized.reshape(shape)
         u = groups.variance[..., None]
@@ -124,3 +125,7 @@ class Dense(Layer):
         inner = (d * r).sum(axis=-1, keepdims=True)
         d_centred = d / u**p - (2 * p / size) * r * u ** (p - 1) * inner
         return (d_centred - d_centred.mean(axis=-1, keepdims=True)).reshape(rate.shape)
+
+
+def _groups(grouping: Grouping, rate: np.ndarray) -> Groups:
+    return grouping.evaluate_batch(rate) if rate.ndim == 2 else grouping.evaluate(rate)

@@ -81,7 +81,7 @@ class PairwiseObjective(Objective):
             rate.shape,
             "Choose another batch size.",
         )
-        groups = self.grouping.evaluate(rate) if self.grouping is not None else None
+        groups = self.grouping.evaluate_batch(rate) if self.grouping is not None else None
         v = rate if groups is None else groups.signal
         k = self.similarity.evaluate(v, v)
         value, d_k = self.of_pairs(k, self.label_similarity.evaluate(labels, labels))

@@ -96,6 +96,15 @@ class Grouping:
         normalized = (centred / variance[..., None] ** self.p).reshape(rate.shape)
         return Groups(variance, signal, normalized)
 
+    def evaluate_batch(self, rate: np.ndarray) -> Groups:
+        """Fused variant of `evaluate` for the rates of a batch, (n_rows, n)."""
+        self.size(rate.shape[1])
+        rate = np.ascontiguousarray(rate)
+        variance, signal = (np.empty((len(rate), self.groups), rate.dtype) for _ in range(2))
+        normalized = np.empty_like(rate)
+        _groups_rows(self.p, self.delta, rate, variance, signal, normalized)
+        return Groups(variance, signal, normalized)
+
     def signal_pullback(self, groups: Groups, d_signal: np.ndarray) -> np.ndarray:
         """Gradient at the rates (..., n) of one at the group signal (..., n_groups).
 
@@ -142,3 +151,12 @@ def groups_row(
     mean_power *= kind(1.0 / groups)
     for g in range(groups):
         signal[g] -= mean_power
+
+
+@nb.njit(cache=True, nogil=True)
+def _groups_rows(
+    p: float, delta: float, rate: np.ndarray, variance: np.ndarray, signal: np.ndarray,
+    normalized: np.ndarray,
+) -> None:  # fmt: skip
+    for i in range(len(rate)):
+        groups_row(p, delta, rate[i], variance[i], signal[i], normalized[i])

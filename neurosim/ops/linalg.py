@@ -1,14 +1,60 @@
-"""Matrix products that write where the result belongs."""
+"""Matrix products that write where the result belongs, and that share the work among threads."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 from numba.extending import get_cython_function_address
+from threadpoolctl import threadpool_limits
 
 from neurosim.checks import require
+
+# Multiplications from which on a product is worth waking another thread: about a millisecond.
+WORTH_SHARING = 2**25
+_HELPERS: ContextVar[tuple[ThreadPoolExecutor, int] | None] = ContextVar("helpers", default=None)
+
+
+@contextmanager
+def sharing(threads: int) -> Iterator[None]:
+    """Within the context, large products of `matmul` are shared among ``threads`` threads.
+
+    BLAS itself gets one thread: its own threads spin while they wait, for one another in every
+    small product and for work in between. These sleep.
+    """
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(max(1, threads - 1)) as pool:
+        token = _HELPERS.set((pool, threads))
+        try:
+            yield
+        finally:
+            _HELPERS.reset(token)
+
+
+def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a b, shape (..., n_columns); inside `sharing` each thread computes some of its rows.
+
+    Parameters
+    ----------
+    a : ndarray, shape (..., n)
+    b : ndarray, shape (n, n_columns)
+    """
+    helpers = _HELPERS.get()
+    if helpers is None or a.ndim != 2 or a.size * b.shape[1] < WORTH_SHARING:
+        return a @ b
+    pool, threads = helpers
+    out = np.empty((len(a), b.shape[1]), np.result_type(a, b))
+    ends = [len(a) * k // threads for k in range(threads + 1)]
+    own, *others = (slice(*ends[k : k + 2]) for k in range(threads))
+    waiting = [pool.submit(np.matmul, a[part], b, out[part]) for part in others]
+    np.matmul(a[own], b, out[own])
+    for part in waiting:
+        part.result()
+    return out
 
 
 def _gemm(name: str, real: Any) -> Any:

@@ -63,6 +63,14 @@ def test_fused_row_is_the_reference(dtype, rtol):
         np.testing.assert_allclose(normalized, reference.normalized, rtol=rtol, atol=rtol)
 
 
+def test_fused_batch_is_the_reference():
+    grouping, z = Grouping(groups=4, p=0.3), np.random.default_rng(2).normal(size=(12, 6)).T
+    for found, expected in zip(grouping.evaluate_batch(z), grouping.evaluate(z), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+    with pytest.raises(SettingError, match="groups must divide the layer's 10 neurons"):
+        grouping.evaluate_batch(z[:, :10])
+
+
 @settings(deadline=None, max_examples=30)
 @given(layers)
 def test_slope_times_r_is_the_derivative_of_the_group_signal(layer):

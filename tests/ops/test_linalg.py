@@ -1,7 +1,11 @@
+import threading
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
-from neurosim.ops.linalg import accumulate_outer
+from neurosim.ops import linalg
+from neurosim.ops.linalg import accumulate_outer, matmul, sharing
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [(np.float32, 1e-5), (np.float64, 1e-13)])
@@ -33,3 +37,37 @@ def test_nothing_to_add_changes_nothing():
     weights = np.ones((2, 3))
     accumulate_outer(weights, np.zeros((0, 2)), np.zeros((0, 3)))
     np.testing.assert_array_equal(weights, 1.0)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_shared_products_are_products(monkeypatch, threads):
+    monkeypatch.setattr(linalg, "WORTH_SHARING", 1)
+    rng = np.random.default_rng(2)
+    wide, tall = rng.standard_normal((7, 5)), rng.standard_normal((5, 4)).astype(np.float32)
+    with sharing(threads):
+        for a, b in ((wide, tall), (wide.T, wide), (tall, tall.T), (wide[:1], tall)):
+            found = matmul(a, b)
+            assert found.dtype == (a @ b).dtype
+            np.testing.assert_allclose(found, a @ b, rtol=1e-6, atol=1e-6)
+        np.testing.assert_array_equal(matmul(wide[0], tall), wide[0] @ tall)
+
+
+def test_only_large_products_wake_other_threads(monkeypatch):
+    seen, original = [], np.matmul
+
+    def watched(a, b, out):
+        seen.append(threading.current_thread() is threading.main_thread())
+        return original(a, b, out)
+
+    monkeypatch.setattr(linalg.np, "matmul", watched)
+    large, small = np.ones((512, 512)), np.ones((8, 8))
+    matmul(large, large)
+    with sharing(2):
+        matmul(small, small)
+        assert seen == []
+        blas = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+        assert set(blas) == {1}
+        matmul(large, large)
+    assert sorted(seen) == [False, True]
+    matmul(large, large)
+    assert len(seen) == 2
