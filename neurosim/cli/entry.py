@@ -23,6 +23,7 @@ COMMANDS = {
     "resume": ("running", "continue a run that was interrupted"),
     "info": ("files", "say what a run file holds"),
     "plot": ("files", "draw a run's figure"),
+    "compare": ("comparing", "set runs beside one another: tables and a figure"),
     "list": ("catalogue", "list protocols, data sets and plasticity rules"),
 }
 

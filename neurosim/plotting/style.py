@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from neurosim.checks import RunFileError, require_one_of
+from neurosim.recording.files import replacing
 
 # Colours that stay apart in the common forms of colour blindness (Okabe and Ito, 2008):
 # blue, orange, green, purple, sky blue, vermilion, black.
@@ -94,7 +95,7 @@ def legend(axes: Axes) -> None:
 
 
 def save(drawing: Figure, path: Path) -> Path:
-    """Write a figure to an image file.
+    """Write a figure to an image file, which is complete or as it was before.
 
     Parameters
     ----------
@@ -117,7 +118,8 @@ def save(drawing: Figure, path: Path) -> Path:
     """
     require_one_of("save.path suffix", path.suffix, IMAGE_SUFFIXES)
     try:
-        drawing.savefig(path)
+        with replacing(path) as temporary:
+            drawing.savefig(temporary, format=path.suffix[1:])
     except OSError as error:
         raise RunFileError(
             f"save.path must be writable; got {path}: {error.strerror}. Choose another file."
