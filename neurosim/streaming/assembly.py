@@ -25,7 +25,14 @@ from neurosim.streaming.readout import ReadOut
 from neurosim.streaming.third_factor import ThirdFactorCircuit
 from neurosim.streaming.timeline import Timeline, TwoPoint
 
+# Norm of a chunk's activity: beyond any sane one, and far from overflow in what is derived from it.
 DIVERGED = 1e15
+
+
+def power(activity: np.ndarray) -> float:
+    """Sum of squares of all values; NaN if one is."""
+    flat = activity.reshape(-1)
+    return float(np.dot(flat, flat))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +101,10 @@ class Chunk:
 
 
 class Assembly:
-    """The running parts of a simulation; see `Simulator` for the arguments."""
+    """The running parts of a simulation; see `Simulator` and `Engine` for the arguments."""
 
     def __init__(
-        self, network: Network, learning: Learning, background: np.ndarray, engine: str
+        self, network: Network, learning: Learning, background: np.ndarray, engine: str, keep: int
     ) -> None:
         require_one_of("Simulator.engine", engine, ("chunked", "reference"))
         self.network, self.learning = network, learning
@@ -121,7 +128,7 @@ class Assembly:
             self.readouts["readout"][name] = array.copy()
         self.chosen: list[np.ndarray] = [np.zeros(0, np.int64) for _ in self.circuits]
         self.recorded: list[tuple[np.ndarray, np.ndarray]] | None = None
-        self._show = self._reference if engine == "reference" else self._engines()
+        self._show = self._reference if engine == "reference" else self._engines(keep)
 
     def _circuits(self, background: np.ndarray) -> list[LayerCircuit]:
         circuits = []
@@ -147,8 +154,8 @@ class Assembly:
             sources |= {name: (k,) for k, name in enumerate(self.network.names)}
         return sources
 
-    def _engines(self) -> Callable[[int, State, Plan, np.ndarray], tuple[State, Shown]]:
-        engines = [Engine(circuit) for circuit in self.circuits]
+    def _engines(self, keep: int) -> Callable[[int, State, Plan, np.ndarray], tuple[State, Shown]]:
+        engines = [Engine(circuit, keep) for circuit in self.circuits]
         return lambda k, state, plan, inputs: engines[k].present(
             state, plan, inputs, self.chosen[k]
         )
@@ -226,17 +233,15 @@ class Assembly:
                 if name in self.states[k]
             })  # fmt: skip
         self.states[k], shown = self._show(k, self.states[k], chunk.plan, inputs)
-        # far beyond any sane activity, and still far from overflow in what is derived from it
-        extremes = [edge for a in (shown.drive, shown.rate) for edge in (a.max(), -a.min())]
-        if not np.max(extremes) < DIVERGED:  # true for NaN as well
+        if not max(power(shown.drive), power(shown.rate)) < DIVERGED**2:  # true for NaN as well
             self._report(chunk, k, shown)
         chunk.layers.append(shown)
         return chunk
 
     def _report(self, chunk: Chunk, k: int, shown: Shown) -> None:
         """Raise where a layer diverged first."""
-        largest = np.maximum(np.abs(shown.drive).max(axis=1), np.abs(shown.rate).max(axis=1))
-        first = int(np.argmin(largest < DIVERGED))
+        powers = np.cumsum((shown.drive.astype(float) ** 2 + shown.rate.astype(float) ** 2).sum(1))
+        first = int(np.argmin(powers < DIVERGED**2))
         size = f"{np.linalg.norm(shown.rate[first - 1]):.4g}" if first else "unknown"
         at = chunk.first + first // len(chunk.plan.at_rest)
         raise DivergenceError(

@@ -10,6 +10,8 @@ Source: shared algebra of all rules of the form postsynaptic (x) presynaptic; se
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -63,16 +65,31 @@ def constants_of(circuit: LayerCircuit) -> Constants:
     )
 
 
+class Room(dict[str, np.ndarray]):
+    """Arrays by name that later chunks use again: memory that is new costs more than filling it."""
+
+    def empty(self, name: str, rows: int, columns: int, dtype: np.dtype[Any]) -> np.ndarray:
+        """A C-contiguous array with whatever was left in it; always of the same columns."""
+        if name not in self or len(self[name]) < rows:
+            self[name] = np.empty((rows, columns), dtype)
+        return self[name][:rows]
+
+
 class Engine:
     """A layer circuit, compiled: shows chunks of presentations to a state.
 
     Parameters
     ----------
     circuit : LayerCircuit
+    keep : int
+        What a chunk did stays valid until so many have been shown after it; 0: for ever.
     """
 
-    def __init__(self, circuit: LayerCircuit) -> None:
+    def __init__(self, circuit: LayerCircuit, keep: int = 0) -> None:
         self._circuit = circuit
+        self._rooms = [Room() for _ in range(keep + 1 if keep else 0)]
+        self._turn = 0
+        self._scratch = Room()
         self._dtype = circuit.layer.weights.dtype
         self._constants = constants_of(circuit)
         self._numbers = np.array(circuit.rule.constants(circuit.layer), np.float64)
@@ -86,19 +103,20 @@ class Engine:
 
         The weights (and velocity) of ``state`` are updated in place; the rest is replaced.
         """
-        n_post, samples = self._circuit.layer.n_post, len(plan.at_rest)
-        n = len(inputs)
+        n_post, samples, n = self._circuit.layer.n_post, len(plan.at_rest), len(inputs)
+        room = self._next_room()
         state = dict(state)
         neurons = Neurons(*(state[name].copy() for name in Neurons._fields))
         state.update(neurons._asdict())
-        pre = self._presynaptic(state, plan, inputs)
+        pre = self._presynaptic(state, plan, inputs, room)
         history = len(pre) - n
-        traces = self._traces(state, len(pre))
-        start = inputs @ state["weights"].T
+        traces = self._traces(state, len(pre), room)
+        start = room.empty("drive", n, n_post, self._dtype)
+        np.matmul(inputs, state["weights"].T, out=start)
         speed_start = start[:0] if self._circuit.momentum == 0 else inputs @ state["velocity"].T
-        gram = inputs @ pre.T
+        gram = self._gram(inputs, pre, history)
         total = self._sums(len(pre))
-        output = np.empty((n, n_post), self._dtype)
+        output = room.empty("output", n, n_post, self._dtype)
         n_shown = len(plan.geometry)
         records = Records(
             np.zeros((n_shown, plan.filter.shape[1], 4)),
@@ -122,36 +140,54 @@ class Engine:
         )  # fmt: skip
         return state, shown
 
+    def _next_room(self) -> Room:
+        """Where this chunk's results go."""
+        if not self._rooms:
+            return Room()
+        self._turn = (self._turn + 1) % len(self._rooms)
+        return self._rooms[self._turn]
+
+    def _gram(self, inputs: np.ndarray, pre: np.ndarray, history: int) -> np.ndarray:
+        """Products of inputs and presynaptic traces, (n, H + n)."""
+        if self._constants.memory:
+            return inputs @ pre.T
+        gram = np.empty((len(inputs), len(pre)), self._dtype)
+        gram[:, :history] = inputs @ pre[:history].T
+        gram[:, history:] = inputs @ inputs.T  # symmetric, and computed as such: half the work
+        return gram
+
     def _sums(self, traces: int) -> Sums:
-        n_post = self._circuit.layer.n_post
-        return Sums(
-            np.zeros((traces, n_post), self._dtype),
-            np.zeros((0 if self._direct else traces, n_post), self._dtype),
-            np.ones(n_post, self._dtype),
-            np.zeros(n_post, self._dtype),
-        )
+        n_post, kind = self._circuit.layer.n_post, self._dtype
+        change = self._scratch.empty("change", traces, n_post, kind)
+        speed = self._scratch.empty("speed", 0 if self._direct else traces, n_post, kind)
+        change[:], speed[:] = 0, 0
+        return Sums(change, speed, np.ones(n_post, kind), np.zeros(n_post, kind))
 
-    def _traces(self, state: State, length: int) -> Traces:
+    def _traces(self, state: State, length: int, room: Room) -> Traces:
         """Room for the chunk's local variables, headed by the window carried from before."""
-        carried = [state[f"trace_{name}"] for name in WINDOW]
-        arrays = [np.empty((length, a.shape[1]), self._dtype) for a in carried]
-        for array, before in zip(arrays, carried, strict=True):
-            array[: len(before)] = before
-        named = dict(zip(WINDOW, arrays, strict=True))
-        return Traces(**named, variance=np.empty((length, self._constants.groups), self._dtype))
+        named = {}
+        for name in WINDOW:
+            before = state[f"trace_{name}"]
+            named[name] = room.empty(name, length, before.shape[1], self._dtype)
+            named[name][: len(before)] = before
+        variance = room.empty("variance", length, self._constants.groups, self._dtype)
+        return Traces(**named, variance=variance)
 
-    def _presynaptic(self, state: State, plan: Plan, inputs: np.ndarray) -> np.ndarray:
+    def _presynaptic(self, state: State, plan: Plan, inputs: np.ndarray, room: Room) -> np.ndarray:
         """Presynaptic traces of window and chunk: the inputs, or their memory."""
-        memory = self._circuit.neurons.memory
-        now = inputs
-        if memory is not None:
-            now = np.empty_like(inputs)
+        before, memory = state["trace_pre"], self._circuit.neurons.memory
+        pre = room.empty("pre", len(before) + len(inputs), inputs.shape[1], self._dtype)
+        pre[: len(before)] = before
+        if memory is None:
+            pre[len(before) :] = inputs
+        else:
             state["memory_pre"] = state["memory_pre"].copy()
             _remember(
                 state["memory_pre"], inputs, plan.step[plan.geometry].ravel(),
-                self._circuit.background, memory.leak, memory.tau, memory.scale, now,
+                self._circuit.background, memory.leak, memory.tau, memory.scale,
+                pre[len(before) :],
             )  # fmt: skip
-        return np.concatenate([state["trace_pre"], now])
+        return pre
 
     def _learn(self, state: State, total: Sums, pre: np.ndarray, n: int) -> None:
         """Touch the weights, once a chunk."""

@@ -90,7 +90,6 @@ class Records(NamedTuple):
 class Scratch(NamedTuple):
     """Room for what one presentation computes and nobody keeps."""
 
-    drive: np.ndarray
     group_signal: np.ndarray
     change: np.ndarray
     share: np.ndarray

@@ -23,17 +23,14 @@ from neurosim.streaming.compiled import FASTMATH, Scratch
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)
-def _drive(constants, row, base, start, speed_start, gram, known, sums, drive):
-    """drive = keep_w * start + keep_v * speed_start + gram @ change, for one trace."""
+def _drive(constants, row, base, drive, speed_start, gram, known, sums):
+    """drive <- keep_w * drive + keep_v * speed_start + gram @ change, for one trace."""
     n_post = drive.size
     change = sums.change
     shared = gram[row, base : base + known]
     if constants.decays:
         for n in range(n_post):
-            drive[n] = sums.keep_w[n] * start[row, n]
-    else:
-        for n in range(n_post):
-            drive[n] = start[row, n]
+            drive[n] *= sums.keep_w[n]
     if constants.momentum > 0:
         for n in range(n_post):
             drive[n] += sums.keep_v[n] * speed_start[row, n]
@@ -84,10 +81,9 @@ def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, 
                 mean_power += power / constants.groups
             for g in range(constants.groups):
                 group_signal[g] -= kind(mean_power)
-    if constants.groups > 0 and constants.divisive:
-        output[:] = normalized
-    else:
-        output[:] = rate
+    passed_on = normalized if constants.groups > 0 and constants.divisive else rate
+    for n in range(output.size):  # an assignment of whole arrays takes three times as long
+        output[n] = passed_on[n]
     if constants.memory:
         if at_rest and step > 0 and constants.measured:
             neurons.background[:] = rate
@@ -163,7 +159,7 @@ def make_scratch(constants, plan, width, start):
     n_post, kind = start.shape[1], start.dtype
     instants, window = plan.filter.shape[1], plan.filter.shape[2]
     return Scratch(
-        np.empty(n_post, kind), np.empty(constants.groups, kind), np.empty((instants, width), kind),
+        np.empty(constants.groups, kind), np.empty((instants, width), kind),
         np.empty((window, width), kind), np.empty(window), np.zeros(n_post, kind),
         np.empty(n_post, kind), np.empty(n_post, kind), np.empty(n_post, kind),
     )  # fmt: skip
@@ -178,9 +174,9 @@ def respond(constants, plan, t, base, start, speed_start, gram, traces, neurons,
     known = history + t * samples - base
     for p in range(samples):
         row = t * samples + p
-        _drive(constants, row, base, start, speed_start, gram, known, sums, scratch.drive)
-        start[row] = scratch.drive
-        _respond(constants, neurons, plan.step[u, p], plan.at_rest[p], scratch.drive, traces,
+        drive = start[row]
+        _drive(constants, row, base, drive, speed_start, gram, known, sums)
+        _respond(constants, neurons, plan.step[u, p], plan.at_rest[p], drive, traces,
                  history + row, scratch.group_signal, output[row])  # fmt: skip
 
 

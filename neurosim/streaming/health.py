@@ -70,7 +70,10 @@ class LayerHealth:
 
     def observe(self, shown: Shown, plan: Plan) -> None:
         """Take in what a chunk did."""
-        self.state["active"] |= shown.rate.max(axis=0) > 0
+        active = self.state["active"]
+        unseen = np.flatnonzero(~active)
+        if len(unseen):
+            active[unseen] = (shown.rate[:, unseen] > 0).any(axis=0)
         taught = plan.gate > 0
         if self._circuit.rule.compares == "nothing" or not taught.any():
             return

@@ -14,13 +14,18 @@ from typing import Any
 Stage = Callable[[Any], Any]
 
 
+def ahead(threads: int) -> int:
+    """Items on their way while the caller looks at a result: few, because they take memory."""
+    return threads + 1  # one each, and one that waits for its next stage
+
+
 def pipeline(items: Iterable[Any], stages: list[Stage], threads: int) -> Iterator[Any]:
     """Pass every item through all stages, in order; yield the results in order.
 
     Parameters
     ----------
     items : iterable
-        Drawn from one thread at a time, at most a few ahead of the results.
+        Drawn from one thread at a time, at most `ahead` of the results.
     stages : list of callable
         Each takes what the one before it returned; none runs twice at once.
     threads : int
@@ -37,7 +42,7 @@ def pipeline(items: Iterable[Any], stages: list[Stage], threads: int) -> Iterato
                 item = stage(item)
             yield item
         return
-    work = _Work(iter(items), stages)
+    work = _Work(iter(items), stages, ahead(threads))
     workers = [threading.Thread(target=work.run, daemon=True) for _ in range(threads)]
     for worker in workers:
         worker.start()
@@ -52,13 +57,13 @@ def pipeline(items: Iterable[Any], stages: list[Stage], threads: int) -> Iterato
 class _Work:
     """Queues before each stage, guarded by one condition; stage 0 draws from the source."""
 
-    def __init__(self, source: Iterator[Any], stages: list[Stage]) -> None:
+    def __init__(self, source: Iterator[Any], stages: list[Stage], limit: int) -> None:
         self._source = source
         self._stages = [self._draw, *stages]
         self._queues: list[deque[Any]] = [deque() for _ in range(len(stages) + 2)]
         self._busy = [False] * len(self._stages)
         self._changed = threading.Condition()
-        self._in_flight, self._limit = 0, len(stages) + 2
+        self._in_flight, self._limit = 0, limit
         self._exhausted = self._stopped = False
         self._failure: BaseException | None = None
 

@@ -11,7 +11,7 @@ One chunk, from stimulus to weight change:
    d. asks the rule for postsynaptic factors,
    e. changes the weights.
 4. The read-outs predict, then learn by the delta rule.
-5. Health is taken, traces are recorded, progress is shown.
+5. Traces are recorded, health is taken, progress is shown.
 
 Layers work on different chunks at once; results are those of one presentation after the other.
 """
@@ -33,7 +33,7 @@ from neurosim.recording import Checkpoint, Recorder, RecordSettings
 from neurosim.seeds import Seeds
 from neurosim.streaming.assembly import Assembly, Chunk, Learning
 from neurosim.streaming.health import Finding, LayerHealth
-from neurosim.streaming.pipeline import pipeline
+from neurosim.streaming.pipeline import ahead, pipeline
 from neurosim.streaming.presentations import Presentation, Presentations, Stream, gather
 from neurosim.streaming.probes import Probes, accuracy_name
 from neurosim.streaming.snapshot import pack, unpack
@@ -75,7 +75,7 @@ class Simulator:
     seconds : float
         Simulated time so far.
     elapsed : float
-        Time spent on showing so far, in seconds: compilation and evaluations left out.
+        Seconds spent on showing and recording so far; not on compiling, evaluating, saving.
     findings : list of Finding
         What was wrong with the layers' health, each ailment once.
 
@@ -98,20 +98,18 @@ class Simulator:
     ) -> None:
         require(chunk >= 1, "Simulator.chunk", "be at least 1", chunk)
         require(threads >= 1, "Simulator.threads", "be at least 1", threads)
-        rest = np.zeros(network.n_inputs) if background is None else np.asarray(background)
+        rest = np.asarray(np.zeros(network.n_inputs) if background is None else background)
         fits = rest.shape == (network.n_inputs,)
-        require(fits, "Simulator.background", f"be ({network.n_inputs},) in shape", rest.shape)
-        self._parts = Assembly(network, learning, rest.astype(network.dtype), engine)
-        self._seeds = seeds
-        self._threads = threads
+        require(fits, "Simulator.background", f"be of shape ({network.n_inputs},)", rest.shape)
+        rest = rest.astype(network.dtype)
+        self._parts = Assembly(network, learning, rest, engine, keep=ahead(threads))
+        self._seeds, self._threads = seeds, threads
         self._chunk = max(1, chunk // learning.timeline.n_traces)
         self._health = [
             LayerHealth(name, circuit)
             for name, circuit in zip(network.names, self._parts.circuits, strict=True)
         ]
-        self.presentations = 0
-        self.seconds = 0.0
-        self.elapsed = 0.0
+        self.presentations, self.seconds, self.elapsed = 0, 0.0, 0.0
         self.findings: list[Finding] = []
         self._online, self._looked, self._ended, self._origin = 0.0, -1, False, 0
 
@@ -138,7 +136,8 @@ class Simulator:
         for stage in self._parts.stages():
             chunk = stage(chunk)
         self._arrived(chunk)
-        return Response([s.output[-1] for s in chunk.layers], int(chunk.predicted["readout"][0]))
+        outputs = [shown.output[-1].copy() for shown in chunk.layers]
+        return Response(outputs, int(chunk.predicted["readout"][0]))
 
     def run(
         self,
@@ -180,6 +179,7 @@ class Simulator:
         every = evaluate_every or 0
         require(every >= 0, "Simulator.run(evaluate_every)", "be positive", every)
         probes = Probes(self._parts, recorder.record if recorder else RecordSettings(), self._seeds)
+        stages = self._parts.stages()
         origin = self.presentations  # of this stream, unless an interrupted run goes on
         if recorder is not None:
             if recorder.checkpoint is not None:
@@ -187,24 +187,24 @@ class Simulator:
                 origin = self._origin
             probes.declare(recorder, total)
             recorder.begin()
+            stages.append(probes.stage(recorder, self.seconds))
         save_every = recorder.record.checkpoint_every if recorder else 0
         progress = progress or Progress(quiet=True)
         with progress.announce("compiling the engine: about half a minute, once"):
             self._parts.prepare()
-        self._origin = origin
+        self._origin, self._ended = origin, False
         progress.start(total, "streaming", self.presentations - origin)
         chunks = stream.chunks(self.presentations - origin, self._chunk)
-        self._ended = False
         with threadpool_limits(1, user_api="blas"), Interruption() as interruption:
             while not (self._ended or interruption.requested):
                 look, save = self._next(every), self._next(save_every)
                 began = time.perf_counter()
                 leg = self._leg(chunks, total, min(look, save), save_every == 0, interruption)
-                for chunk in pipeline(leg, self._parts.stages(), self._threads):
+                for chunk in pipeline(leg, stages, self._threads):
                     self._arrived(chunk)
-                    if recorder is not None:
-                        probes.write(recorder, chunk, self.seconds)
                     progress.update(self.presentations - origin, accuracy=self._online)
+                if recorder is not None:
+                    recorder.flush()
                 self.elapsed += time.perf_counter() - began
                 if self.presentations >= look or self._ended:
                     self._look(recorder, evaluate, progress)
