@@ -17,7 +17,7 @@ MAX_LINES = 300
 TIERS = [
     {"checks"},
     {"backend"},
-    {"seeds", "units", "progress", "interruption"},
+    {"seeds", "units", "progress", "interruption", "resources"},
     {"ops"},
     {"layers", "dynamics"},
     {"network"},
