@@ -10,12 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from models.pogodin2020 import Streaming, simulator
 from neurosim import DatasetStream, Recorder, Seeds, Simulator
 from neurosim.checks import require
-from neurosim.data import measured
+from neurosim.comparison.alignment import (
+    alignment,
+    alignment_name,
+    backprop_gradient,
+    require_samples,
+)
+from neurosim.data import Dataset, measured
 from neurosim.progress import Progress
 from neurosim.protocol import ProtocolConfig
+from neurosim.resources import usage
+from neurosim.streaming.rehearsal import rehearse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +44,9 @@ class Config(ProtocolConfig, Streaming):
         Use at most this many training samples; 0 for all.
     evaluations : int
         Times the accuracy is measured, evenly spread; at least once, at the end.
+    alignment : int
+        Presentations on which, each time, the change that the rule asks for is compared with the
+        gradient of backprop; 0: not measured. They are drawn like those that are learned from.
     """
 
     dataset: str = "mnist"
@@ -41,6 +54,7 @@ class Config(ProtocolConfig, Streaming):
     validation: float = 0.0
     train: int = 0
     evaluations: int = 10
+    alignment: int = 0
 
     @classmethod
     def smoke(cls) -> Config:
@@ -54,22 +68,21 @@ def run(config: Config, recorder: Recorder) -> Path:
     require(config.epochs >= 1, "Config.epochs", "be at least 1", config.epochs)
     data = measured(config.dataset, config.validation, config.train, seeds)
     simulation = simulator(config, data, seeds)
-    stream = DatasetStream(
-        data.x_train,
-        data.y_train,
-        epochs=config.epochs,
-        rng=seeds.generator("stream"),
-        same_class=None if config.same_class < 0 else config.same_class,
-        duration=config.duration,
-        gap=config.gap,
-        jitter=config.jitter,
-        drift=config.drift,
-        image=(data.shape[0], data.shape[1]) if len(data.shape) == 2 else None,
-    )
+    require_samples("Config.alignment", config.alignment, len(data.x_train))
+    stream = presentations(config, data, config.epochs, seeds.generator("stream"))
+    heard = presentations(config, data, 1, seeds.generator("alignment"))
 
     def evaluate(now: Simulator) -> dict[str, float]:
-        return now.accuracy(data.x_test, data.y_test)
+        figures = now.accuracy(data.x_test, data.y_test)
+        if config.alignment:
+            shown = next(heard.chunks(0, config.alignment))
+            gradient = backprop_gradient(now.network, shown.stimuli, shown.labels)
+            figures |= alignment(rehearse(now, shown), gradient)
+        return figures
 
+    if config.alignment:
+        names = simulation.network.names
+        recorder.declare_history({alignment_name(name): "1" for name in names})
     with Progress() as progress:
         simulation.run(
             stream,
@@ -78,7 +91,7 @@ def run(config: Config, recorder: Recorder) -> Path:
             evaluate_every=max(1, stream.length // max(config.evaluations, 1)),
             progress=progress,
         )
-    accuracies = evaluate(simulation)
+    accuracies = simulation.accuracy(data.x_test, data.y_test)
     accuracies["test_accuracy"] = accuracies.pop("accuracy")
     return recorder.finish(
         {
@@ -87,6 +100,7 @@ def run(config: Config, recorder: Recorder) -> Path:
             "seconds": simulation.elapsed,
             "presentations_per_second": simulation.presentations / simulation.elapsed,
             **accuracies,
+            **usage(),
             "measured_on": "validation" if config.validation else "test",
             "data": data.name,
             "data_digest": data.digest,
@@ -94,4 +108,22 @@ def run(config: Config, recorder: Recorder) -> Path:
             "warnings": [str(finding) for finding in simulation.findings],
         },
         simulation.network.parameters(),
+    )
+
+
+def presentations(
+    config: Config, data: Dataset, epochs: int, rng: np.random.Generator
+) -> DatasetStream:
+    """The training set as the settings have it shown."""
+    return DatasetStream(
+        data.x_train,
+        data.y_train,
+        epochs=epochs,
+        rng=rng,
+        same_class=None if config.same_class < 0 else config.same_class,
+        duration=config.duration,
+        gap=config.gap,
+        jitter=config.jitter,
+        drift=config.drift,
+        image=(data.shape[0], data.shape[1]) if len(data.shape) == 2 else None,
     )

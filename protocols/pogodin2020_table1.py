@@ -13,10 +13,18 @@ from pathlib import Path
 
 from models.pogodin2020_batched import Batched, completed, trainer
 from neurosim import Network, Recorder, Seeds
+from neurosim.batched.rehearsal import rehearse
 from neurosim.checks import require
+from neurosim.comparison.alignment import (
+    alignment,
+    alignment_name,
+    backprop_gradient,
+    require_samples,
+)
 from neurosim.data import measured
 from neurosim.progress import Progress
 from neurosim.protocol import ProtocolConfig
+from neurosim.resources import usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +43,9 @@ class Config(ProtocolConfig, Batched):
         Use at most this many training samples; 0 for all.
     evaluations : int
         Times the accuracy is measured, evenly spread; at least once, at the end.
+    alignment : int
+        Training samples on which, each time, the change that the rule asks for is compared with
+        the gradient of backprop; 0: not measured. Rule last changes no layer and has none.
     """
 
     dataset: str = "mnist"
@@ -42,6 +53,7 @@ class Config(ProtocolConfig, Batched):
     validation: float = 0.0
     train: int = 0
     evaluations: int = 20
+    alignment: int = 0
 
     @classmethod
     def smoke(cls) -> Config:
@@ -57,9 +69,19 @@ def run(config: Config, recorder: Recorder) -> Path:
     data = measured(config.dataset, config.validation, config.train, seeds)
     training = trainer(model, data, seeds)
 
-    def evaluate(now: Network) -> dict[str, float]:
-        return {"accuracy": now.accuracy(data.x_test, data.y_test)}
+    require_samples("Config.alignment", config.alignment, len(data.x_train))
+    probed = config.alignment > 0 and config.rule != "last"
+    chosen = seeds.generator("alignment").permutation(len(data.x_train))[: config.alignment]
 
+    def evaluate(now: Network) -> dict[str, float]:
+        figures = {"accuracy": now.accuracy(data.x_test, data.y_test)}
+        if probed:
+            stimuli, labels = data.x_train[chosen], data.y_train[chosen]
+            gradient = backprop_gradient(now, stimuli, labels)
+            figures |= alignment(rehearse(training, stimuli, labels), gradient)
+        return figures
+
+    measures = ["accuracy", *map(alignment_name, training.network.names if probed else ())]
     total = config.epochs * len(data.x_train)
     with Progress() as progress:
         training.run(
@@ -69,6 +91,7 @@ def run(config: Config, recorder: Recorder) -> Path:
             recorder=recorder,
             evaluate=evaluate,
             evaluate_every=max(1, total // max(config.evaluations, 1)),
+            measures=tuple(measures),
             progress=progress,
         )
     return recorder.finish(
@@ -76,7 +99,8 @@ def run(config: Config, recorder: Recorder) -> Path:
             "presentations": training.presentations,
             "seconds": training.elapsed,
             "presentations_per_second": training.presentations / training.elapsed,
-            "test_accuracy": evaluate(training.network)["accuracy"],
+            "test_accuracy": training.network.accuracy(data.x_test, data.y_test),
+            **usage(),
             "measured_on": "validation" if config.validation else "test",
             "data": data.name,
             "data_digest": data.digest,

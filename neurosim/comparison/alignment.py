@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from neurosim.checks import require
 from neurosim.network import Network
 from neurosim.objectives import cross_entropy
 
@@ -86,6 +87,12 @@ def alignment(
 def alignment_name(layer: str) -> str:
     """Column of a layer's alignment in the history."""
     return f"alignment_{layer}"
+
+
+def require_samples(field: str, samples: int, available: int) -> None:
+    """Raise `SettingError` unless alignment can be measured on so many samples, or on none."""
+    rule = f"be 0, or from 2 to the {available} training samples"
+    require(samples == 0 or 2 <= samples <= available, field, rule, samples)
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
