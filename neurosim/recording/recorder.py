@@ -29,11 +29,12 @@ class Recorder:
     """The writer of one run; made by `create` or `resume`, used as a context manager.
 
     While it runs, ``NAME.h5.partial`` can be read (SWMR) and ``NAME.h5.partial.checkpoint`` holds
-    the last checkpoint; `finish` makes ``NAME.h5`` of them. Leaving without `finish`, for whatever
-    reason, keeps both.
+    the last checkpoint; `finish` makes ``NAME.h5`` of them. Leaving without `finish` keeps both.
 
     Attributes
     ----------
+    path : pathlib.Path
+        The finished file, whether it is there yet or not.
     settings : dict
         The protocol's settings, as stored in the file.
     record : RecordSettings
@@ -43,8 +44,8 @@ class Recorder:
     """
 
     def __init__(self, claim: Claim) -> None:
-        self.settings = claim.header.settings
-        self.record = claim.header.record
+        self.path = claim.paths.final
+        self.settings, self.record = claim.header.settings, claim.header.record
         self.checkpoint: Checkpoint | None = claim.checkpoint
         self._paths, self._header, _, self._lock = claim
         self._series: dict[str, Series] = {}
@@ -199,10 +200,9 @@ class Recorder:
         declared = [name for name in self._series if name.startswith(HISTORY)]
         unknown = {HISTORY + column for column in columns} - set(declared)
         require(not unknown, "Recorder.note", "use declared columns", sorted(unknown))
-        row = {name: columns.get(name.removeprefix(HISTORY), np.nan) for name in declared}
-        self._running.add(
-            {name: np.array([value], float) for name, value in row.items()}, at_once=True
-        )
+        values = [columns.get(name.removeprefix(HISTORY), np.nan) for name in declared]
+        rows = {name: np.array([v], float) for name, v in zip(declared, values, strict=True)}
+        self._running.add(rows, at_once=True)
 
     def flush(self) -> None:
         """Show readers everything appended so far."""

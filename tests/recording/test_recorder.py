@@ -32,6 +32,14 @@ def test_settings_and_provenance_are_on_disk_before_the_first_step(make, tmp_pat
     assert {"python", "numpy", "numba", "h5py", "neurosim"} == set(provenance["versions"])
 
 
+def test_a_recorder_knows_its_finished_file_from_the_start(make, tmp_path):
+    recorder = make()
+    assert recorder.path == tmp_path / "run.h5"
+    recorder.begin()
+    assert recorder.finish({}, {}) == recorder.path
+    assert Run(recorder.path).status == "finished"
+
+
 def test_command_line_is_kept_without_folders(make, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["/opt/bin/neurosim", "run", "--out=/home/me/x.h5", "--seed=3"])
     make()
