@@ -107,11 +107,15 @@ class Assembly:
         self, network: Network, learning: Learning, background: np.ndarray, engine: str, keep: int
     ) -> None:
         require_one_of("Simulator.engine", engine, ("chunked", "reference"))
-        self.network, self.learning = network, learning
+        # Weights change in place: a copy, once, leaves the caller's as they are.
+        copies = {name: array.copy() for name, array in network.parameters().items()}
+        self.network, self.learning = network.with_parameters(copies), learning
         self.planner = Planner(learning.timeline, learning.third_factor.beta, network.n_classes)
         self.circuits = self._circuits(background)
         window = (learning.timeline.n_window - 1) * learning.timeline.n_traces
-        self.states: list[State] = [circuit.start(window) for circuit in self.circuits]
+        self.states: list[State] = [
+            circuit.start(window) | {"weights": circuit.layer.weights} for circuit in self.circuits
+        ]
         self.plan_state = self.planner.start()
         self.readout = ReadOut(
             n_classes=network.n_classes,
@@ -128,7 +132,8 @@ class Assembly:
             self.readouts["readout"][name] = array.copy()
         self.chosen: list[np.ndarray] = [np.zeros(0, np.int64) for _ in self.circuits]
         self.recorded: list[tuple[np.ndarray, np.ndarray]] | None = None
-        self._show = self._reference if engine == "reference" else self._engines(keep)
+        chunked = engine == "chunked"
+        self._engines = [Engine(circuit, keep) for circuit in self.circuits if chunked]
 
     def _circuits(self, background: np.ndarray) -> list[LayerCircuit]:
         circuits = []
@@ -153,12 +158,6 @@ class Assembly:
         if self.learning.probes:
             sources |= {name: (k,) for k, name in enumerate(self.network.names)}
         return sources
-
-    def _engines(self, keep: int) -> Callable[[int, State, Plan, np.ndarray], tuple[State, Shown]]:
-        engines = [Engine(circuit, keep) for circuit in self.circuits]
-        return lambda k, state, plan, inputs: engines[k].present(
-            state, plan, inputs, self.chosen[k]
-        )
 
     def _reference(
         self, k: int, state: State, plan: Plan, inputs: np.ndarray
@@ -232,7 +231,11 @@ class Assembly:
                 for name in ("weights", "velocity")
                 if name in self.states[k]
             })  # fmt: skip
-        self.states[k], shown = self._show(k, self.states[k], chunk.plan, inputs)
+        if self._engines:
+            present = self._engines[k].present
+            self.states[k], shown = present(self.states[k], chunk.plan, inputs, self.chosen[k])
+        else:
+            self.states[k], shown = self._reference(k, self.states[k], chunk.plan, inputs)
         if not max(power(shown.drive), power(shown.rate)) < DIVERGED**2:  # true for NaN as well
             self._report(chunk, k, shown)
         chunk.layers.append(shown)

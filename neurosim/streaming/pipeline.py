@@ -59,20 +59,17 @@ class _Work:
 
     def __init__(self, source: Iterator[Any], stages: list[Stage], limit: int) -> None:
         self._source = source
-        self._stages = [self._draw, *stages]
+        self._stages = stages
         self._queues: list[deque[Any]] = [deque() for _ in range(len(stages) + 2)]
-        self._busy = [False] * len(self._stages)
+        self._busy = [False] * (len(stages) + 1)
         self._changed = threading.Condition()
         self._in_flight, self._limit = 0, limit
         self._exhausted = self._stopped = False
         self._failure: BaseException | None = None
 
-    def _draw(self, _: Any) -> Any:
-        return next(self._source)
-
     def _ready(self) -> int | None:
         """The latest stage that could work now: what is nearly done is finished first."""
-        for k in reversed(range(1, len(self._stages))):
+        for k in reversed(range(1, len(self._busy))):
             if self._queues[k] and not self._busy[k]:
                 return k
         drawing = self._busy[0] or self._exhausted or self._in_flight >= self._limit
@@ -89,7 +86,7 @@ class _Work:
                 self._busy[k] = True
                 self._in_flight += k == 0
             try:
-                result = self._stages[k](item)
+                result = self._stages[k - 1](item) if k else next(self._source)
             except BaseException as failure:
                 with self._changed:
                     if k == 0 and isinstance(failure, StopIteration):
