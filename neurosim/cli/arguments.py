@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import re
+import sys
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
 from neurosim.checks import NeurosimError, SettingError
+from neurosim.protocol import Protocol, ProtocolConfig
 
 Parsed = TypeVar("Parsed")
 
@@ -58,6 +61,60 @@ def parse(kind: type[Parsed], words: Sequence[str], *, prog: str, description: s
         raise
     except (ValueError, TypeError) as error:  # a dataclass that checks its own fields
         raise SettingError(f"{error} See: {prog} --help") from error
+
+
+def parse_with_settings(
+    options: type[Parsed], protocol: Protocol, words: Sequence[str], *, command: str
+) -> tuple[Parsed, ProtocolConfig]:
+    """Fill the options of a command and the settings of a protocol from one command line.
+
+    Parameters
+    ----------
+    options : type
+        The dataclass of the command's options.
+    protocol : Protocol
+        The protocol, whose settings become options as well.
+    words : sequence of str
+        The protocol as the user gave it, then the rest of the command line.
+    command : str
+        The command, as help shows it.
+
+    Returns
+    -------
+    options : Parsed
+        An instance of ``options``.
+    settings : ProtocolConfig
+        An instance of the protocol's ``Config``.
+
+    Raises
+    ------
+    SettingError
+        If an option is unknown, its value does not fit, or the protocol uses a name of ours.
+    SystemExit
+        With code 0, after help was printed.
+    """
+    taken = {field.name for field in dataclasses.fields(options)} | {"debug", "help"}  # type: ignore[arg-type]
+    for field in dataclasses.fields(protocol.config):
+        if field.name in taken:
+            raise SettingError(
+                f"Config.{field.name} of protocol {protocol.name} must be named differently: "
+                f"--{field.name} is an option of neurosim {command}."
+            )
+    unnamed = tyro.conf.arg(name="")
+    both = dataclasses.make_dataclass(
+        "Arguments",
+        [
+            ("options", Annotated[options, unnamed]),
+            ("config", Annotated[protocol.config, unnamed]),
+        ],
+    )
+    parsed: Any = parse(
+        both,
+        words[1:],
+        prog=f"neurosim {command} {words[0]}",
+        description=(sys.modules[protocol.config.__module__].__doc__ or protocol.name).strip(),
+    )
+    return parsed.options, parsed.config
 
 
 def _one_line(box: str) -> str:

@@ -20,6 +20,7 @@ from neurosim.checks import Interrupted, NeurosimError, SettingError
 # Modules are imported when called for, so that help is instant.
 COMMANDS = {
     "run": ("running", "run a protocol, by name or from your own file"),
+    "sweep": ("sweeping", "run a grid of settings and seeds, side by side"),
     "resume": ("running", "continue a run that was interrupted"),
     "info": ("files", "say what a run file holds"),
     "plot": ("files", "draw a run's figure"),
@@ -43,6 +44,7 @@ examples:
   neurosim run quickstart
   neurosim run quickstart --help
   neurosim run my_protocol.py --out runs/mine.h5 --seed 3
+  neurosim sweep quickstart --grid same_class=0.1,0.5 --seeds 3
   neurosim resume runs/mine.h5
   neurosim plot runs/mine.h5
 

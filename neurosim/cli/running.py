@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
 from neurosim.checks import Interrupted, NeurosimError, RunFileError, SettingError
-from neurosim.cli.arguments import parse
+from neurosim.cli.arguments import parse, parse_with_settings
 from neurosim.cli.summary import print_summary
 from neurosim.progress import silenced
 from neurosim.protocol import Protocol, ProtocolConfig, available, find, from_json, to_json
@@ -75,7 +74,7 @@ def run_command(words: Sequence[str]) -> int:
             "For example: neurosim run quickstart --seed 1 (neurosim list shows them all)."
         )
     protocol = find(words[0])
-    options, config = _parse_run(protocol, words)
+    options, config = parse_with_settings(RunOptions, protocol, words, command="run")
     path = _output_path(options, protocol.name, config.seed)
     recorder = Recorder.create(
         path,
@@ -123,31 +122,6 @@ def resume_command(words: Sequence[str]) -> int:
                 print(f"warning: {name} was edited since the run began", file=sys.stderr)
         config = from_json(protocol.config, recorder.settings)
         return _execute(protocol, config, recorder, paths, quiet=options.quiet)
-
-
-def _parse_run(protocol: Protocol, words: Sequence[str]) -> tuple[RunOptions, ProtocolConfig]:
-    taken = {field.name for field in dataclasses.fields(RunOptions)} | {"debug", "help"}
-    for field in dataclasses.fields(protocol.config):
-        if field.name in taken:
-            raise SettingError(
-                f"Config.{field.name} of protocol {protocol.name} must be named differently: "
-                f"--{field.name} is an option of neurosim run."
-            )
-    unnamed = tyro.conf.arg(name="")
-    both = dataclasses.make_dataclass(
-        "Arguments",
-        [
-            ("options", Annotated[RunOptions, unnamed]),
-            ("config", Annotated[protocol.config, unnamed]),
-        ],
-    )
-    parsed: Any = parse(
-        both,
-        words[1:],
-        prog=f"neurosim run {words[0]}",
-        description=(sys.modules[protocol.config.__module__].__doc__ or protocol.name).strip(),
-    )
-    return parsed.options, parsed.config
 
 
 def _output_path(options: RunOptions, protocol: str, seed: int) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from neurosim.recording.files import RunPaths, in_use
 
 GO_ON, STOP, KILL = 0, 1, 2  # what is asked of a child: STOP leaves a checkpoint
 
-_POLL = 0.5  # seconds between two looks at what is asked
+_POLL = 0.2  # seconds between two looks at what is asked
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -61,7 +62,7 @@ def make(task: Task, asked: Callable[[], int]) -> Ending:
     task : Task
         The run.
     asked : callable
-        Called twice a second; returns GO_ON, STOP or KILL.
+        Called several times a second; returns GO_ON, STOP or KILL.
 
     Returns
     -------
@@ -128,9 +129,10 @@ def _text(stderr: IO[bytes]) -> str:
 
 
 def _reason(code: int, complaint: str) -> str:
+    """Why it ended so, in one line; what was recorded is kept in any case."""
     lines = [line for line in complaint.splitlines() if line.strip()]
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    if errors:
-        return errors[-1]
-    killed = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    return f"{killed}; {lines[-1]}" if lines else f"{killed}."
+    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] or lines
+    last = told[-1].partition(" What was recorded is kept: ")[0] if told else ""
+    if code < 0:
+        return f"Killed by {signal.Signals(-code).name}. {last}".rstrip()
+    return last or f"Ended with exit code {code}."

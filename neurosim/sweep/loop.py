@@ -12,7 +12,7 @@ from neurosim.sweep.child import Ending, Task
 from neurosim.sweep.existing import measured
 from neurosim.sweep.workers import Crew
 
-_REDRAW = 0.5  # seconds
+_REDRAW = 0.2  # seconds
 
 
 def work(

@@ -39,7 +39,7 @@ def test_every_command_has_help(name, capsys):
     ("words", "text"),
     [
         (["rnu"], "Did you mean run?"),
-        (["fly"], "Command must be one of run, resume, info, plot, list; got 'fly'"),
+        (["fly"], f"Command must be one of {', '.join(entry.COMMANDS)}; got 'fly'"),
         (["run"], "run must be given a protocol first; got nothing"),
         (["run", "--seed", "3"], "run must be given a protocol first; got --seed"),
         (["run", "no_such_protocol"], "no_such_protocol"),
