@@ -59,8 +59,8 @@ def _recorded(task: Task, record: RecordSettings, path: Path) -> Side:
 class Memory:
     """Peak memory of a run, measured in a process that does nothing else."""
 
-    def peaks(self, model: Streaming, lengths: tuple[int, ...]) -> tuple[float, list[float]]:
-        """Bytes before the network is made, and at most after streams of these lengths."""
+    def peak(self, model: Streaming, length: int) -> tuple[float, float]:
+        """Bytes before the network is made, and at most during a stream of this length."""
         rng, n_samples = np.random.default_rng(0), 1000
         x = rng.standard_normal((n_samples, 784)).astype(np.float32)
         y = np.arange(n_samples) % 10
@@ -68,14 +68,12 @@ class Memory:
             name="noise", x_train=x, y_train=y, x_test=x[:10], y_test=y[:10], n_classes=10,
             shape=(784,),
         )  # fmt: skip
-        before, found = _memory("VmRSS"), []
-        for length in lengths:
-            stream = DatasetStream(
-                x, y, epochs=length // n_samples, rng=rng, same_class=model.same_class
-            )
-            simulator(model, data, Seeds(0)).run(stream)
-            found.append(_memory("VmHWM"))
-        return before, found
+        before = _memory("VmRSS")
+        stream = DatasetStream(
+            x, y, epochs=length // n_samples, rng=rng, same_class=model.same_class
+        )
+        simulator(model, data, Seeds(0)).run(stream)
+        return before, _memory("VmHWM")
 
 
 def _memory(name: str) -> float:
@@ -96,10 +94,10 @@ def memory(settings: Settings) -> list[Table]:
         model = replace(Task(widths=(width,) * 3).model)
         weights = 4.0 * (784 * width + 2 * width * width + 10 * width)
         shown = tuple(n for n in lengths if n * width <= 1024 * 100_000)
-        process = Remote(Memory)
-        before, peaks = process.call("peaks", model, shown)
-        process.close()
-        for length, peak in zip(shown, peaks, strict=True):
+        for length in shown:  # a process each: what one leaves behind is not the next one's
+            process = Remote(Memory)
+            before, peak = process.call("peak", model, length)
+            process.close()
             bound = 2 * weights + 200e6
             used = peak - before
             rows.append((f"784-{width}x3-10", length, weights / 1e6, peak / 1e6, used / 1e6,
