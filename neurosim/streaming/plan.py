@@ -61,6 +61,7 @@ class Planner:
         require(n_classes >= 2, "Planner.n_classes", "be at least 2", n_classes)
         self._timeline, self._beta, self._n_classes = timeline, beta, n_classes
         self._geometries: dict[bytes, Geometry] = {}
+        self._stacked: dict[bytes, dict[str, np.ndarray]] = {}
 
     def start(self) -> dict[str, np.ndarray]:
         """State before the first presentation: no labels, and rest for as long as it takes."""
@@ -100,9 +101,7 @@ class Planner:
         labels = np.concatenate([state["labels"], shown.labels])
         durations = np.concatenate([state["durations"], shown.durations])
         gaps = np.concatenate([state["gaps"], shown.gaps])
-        matrices, index = self._matrices(durations, gaps)
-        stacked = [np.stack(column).astype(np.float64) for column in zip(*matrices, strict=True)]
-        matrix = dict(zip(Geometry._fields[:6], stacked, strict=False))
+        matrix, index = self._matrices(durations, gaps)
         # instants before the teaching signal arrives have no weight
         present = matrix["weight"][index] > 0
         teaching, gate = self._teaching(labels, shown.lessons, present)
@@ -120,33 +119,38 @@ class Planner:
 
     def _matrices(
         self, durations: np.ndarray, gaps: np.ndarray
-    ) -> tuple[list[Geometry], np.ndarray]:
-        """Distinct geometries of a chunk, and which presentation has which."""
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Distinct geometries of a chunk, stacked, and which presentation has which."""
         n = self._timeline.n_window
-        windows = np.lib.stride_tricks.sliding_window_view(
-            np.stack([durations, gaps], axis=1), n, axis=0
-        )
-        rows = windows.reshape(len(windows), -1)
-        distinct, index = rows[:1], np.zeros(len(rows), np.int64)
-        if (rows != rows[0]).any():
+        index = np.zeros(len(durations) - n + 1, np.int64)
+        if (durations == durations[0]).all() and (gaps == gaps[0]).all():
+            distinct = np.concatenate([durations[:n], gaps[:n]])[None]
+        else:
+            both = np.stack([durations, gaps], axis=1)
+            windows = np.lib.stride_tricks.sliding_window_view(both, n, axis=0)
+            rows = windows.reshape(len(windows), -1)
             distinct, index = np.unique(rows, axis=0, return_inverse=True)
-        if len(self._geometries) > 512:
-            self._geometries.clear()
-        found = []
-        for row in distinct:
-            key = row.tobytes()
-            if key not in self._geometries:
-                seconds, rest = row.reshape(2, n)
-                self._geometries[key] = self._geometry(seconds, rest)
-            found.append(self._geometries[key])
-        return found, index.reshape(-1)
+        key = distinct.tobytes()
+        if key not in self._stacked:
+            if len(self._stacked) > 4:  # jittered gaps never come back, and are large
+                self._stacked.clear()
+            found = [self._geometry(row) for row in distinct]
+            arrays = (np.stack(column).astype(np.float64) for column in zip(*found, strict=True))
+            self._stacked[key] = dict(zip(Geometry._fields[:6], arrays, strict=False))
+        return self._stacked[key], index.reshape(-1)
 
-    def _geometry(self, durations: np.ndarray, gaps: np.ndarray) -> Geometry:
+    def _geometry(self, row: np.ndarray) -> Geometry:
         """Geometry of one window; what was before the stream is as long as what is now."""
-        began = durations > 0
-        shown = np.where(began, durations, durations[-1])
-        rested = np.where(began, gaps, gaps[-1])
-        return self._timeline.geometry(shown, rested, self._beta)
+        key = row.tobytes()
+        if key not in self._geometries:
+            if len(self._geometries) > 512:
+                self._geometries.clear()
+            durations, gaps = row.reshape(2, -1)
+            began = durations > 0
+            shown = np.where(began, durations, durations[-1])
+            rested = np.where(began, gaps, gaps[-1])
+            self._geometries[key] = self._timeline.geometry(shown, rested, self._beta)
+        return self._geometries[key]
 
     def _teaching(
         self, labels: np.ndarray, lessons: np.ndarray, present: np.ndarray
