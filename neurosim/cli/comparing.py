@@ -21,7 +21,11 @@ from neurosim.comparison.wording import TextTable, layer_table, main_table
 from neurosim.progress import Progress
 from neurosim.recording.files import RunPaths
 
-RunFiles = Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+RunFiles = Annotated[
+    tuple[Path, ...],
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="RUN", help_behavior_hint="(at least one)"),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class CompareOptions:
     """Print JSON."""
     probe: int = 10_000
     """Training samples of a linear probe on each layer; 0 for no probes."""
-    label: tuple[str, ...] = ()
+    label: Annotated[tuple[str, ...], tyro.conf.arg(help_behavior_hint="")] = ()
     """Settings that are always part of an arm's name."""
     mixed: tyro.conf.FlagCreatePairsOff[bool] = False
     """Compare runs of different data or networks, too."""
@@ -56,6 +60,8 @@ def compare_command(words: Sequence[str]) -> int:
     if not options.runs:
         raise SettingError("compare.runs must name at least one run file; got none.")
     stem = options.out or RunPaths.of(options.runs[0]).final.with_name("comparison")
+    if options.out is not None:
+        make_folder(stem)
     with Progress(unit="networks") as progress:
         comparison = compare(
             options.runs,
@@ -64,7 +70,6 @@ def compare_command(words: Sequence[str]) -> int:
             label=options.label,
             progress=progress,
         )
-    make_folder(stem)
     files = write_report(comparison, stem)
     if options.json:
         told = comparison.to_json() | {"files": [str(file) for file in files]}

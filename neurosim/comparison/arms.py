@@ -16,6 +16,9 @@ NEUTRAL = {"seed", "record", "threads", "chunk", "evaluations", "alignment"}
 HEADLINE = ("level", "rule", "normalization")
 """Settings that say most about an arm; their values need no name beside them."""
 
+SILENT = {("normalization", "plain")}
+"""What goes without saying."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Arm:
@@ -93,8 +96,13 @@ def gather(paths: Sequence[Path], label: Sequence[str] = ()) -> tuple[Arm, ...]:
 
 
 def differing(arms: Sequence[Arm]) -> list[str]:
-    """Names of the settings that are not the same in all arms, or that some arms do not have."""
-    return _differing([arm.results[0] for arm in arms])
+    """Names of the settings that are not the same in all the arms that have them."""
+    firsts = [arm.results[0] for arm in arms]
+    return [
+        name
+        for name in _differing(firsts)
+        if len({words(first.settings[name]) for first in firsts if name in first.settings}) > 1
+    ]
 
 
 def words(value: Any) -> str:
@@ -104,7 +112,7 @@ def words(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {words(item)}" for name, item in value.items())
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.10g}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "default" if value is None else str(value)
@@ -121,29 +129,27 @@ def _labels(firsts: Sequence[Result], extra: Sequence[str]) -> list[str]:
     labels = []
     for first, headline in zip(firsts, headlines, strict=True):
         rivals = [f for f, same in zip(firsts, headlines, strict=True) if same == headline]
-        parts = [headline]
-        if len({rival.protocol for rival in rivals}) > 1:
-            parts.append(first.protocol)
+        parts = [first.protocol] if len({rival.protocol for rival in rivals}) > 1 else []
+        names = dict.fromkeys([*extra, *_differing(rivals)])
         parts += [
             f"{name.replace('_', ' ')} {words(first.settings[name])}"
-            for name in _differing(rivals)
+            for name in names
             if name in first.settings
         ]
-        labels.append(", ".join(parts))
+        labels.append(f"{headline} ({', '.join(parts)})" if parts else headline)
     return labels
 
 
 def _headline(first: Result, extra: Sequence[str]) -> str:
     settings = first.settings
-    values = [str(settings[name]) for name in HEADLINE if name in settings and name not in extra]
-    # Both kinds of training have rules called plain; only in batches it says what is missing.
+    values = [
+        str(settings[name])
+        for name in HEADLINE
+        if name in settings and name not in extra and (name, settings[name]) not in SILENT
+    ]
     if "level" in settings:
         values.insert(0, "streaming")
-    elif values[1:] == ["plain"]:
-        del values[1:]
-    named = [f"{name.replace('_', ' ')} {words(settings[name])}" for name in extra
-             if name in settings]  # fmt: skip
-    return ", ".join([" ".join(values) or first.protocol, *named])
+    return " ".join(values) or first.protocol
 
 
 def _differing(results: Sequence[Result]) -> list[str]:

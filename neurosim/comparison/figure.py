@@ -59,8 +59,13 @@ def draw(comparison: Comparison, paths: Sequence[Path]) -> None:
                                    strict=True):  # fmt: skip
                 fill(panel)
         _legend(drawing, looks)
+        if comparison.mixed:
+            drawing.supxlabel(
+                "Runs differ in their data or networks.", fontsize=10, color="#D55E00"
+            )
         for path in paths:
             save(drawing, path)
+            drawing.set_layout_engine("none")  # laid out once, for all formats
 
 
 def _rows(outcome: list[Draw], layers: list[Draw]) -> list[list[Draw]]:
@@ -141,9 +146,9 @@ def _finals(panel: Axes, comparison: Comparison, looks: Sequence[Look]) -> None:
     for row, (figures, look) in enumerate(zip(comparison.figures, looks, strict=True)):
         accuracy = figures["test_accuracy"]
         errors, mean = _error(np.array(accuracy.known)), _error(np.array([accuracy.mean]))
-        panel.barh(row, np.ptp(errors), 0.5, errors.min(), color=look.color, alpha=0.25, lw=0)
+        panel.barh(row, np.ptp(errors), 0.4, errors.min(), color=look.color, alpha=0.25, lw=0)
         panel.plot(errors, np.full(len(errors), row), "o", color=look.color, ms=4, mew=0)
-        panel.vlines(mean, row - 0.32, row + 0.32, color=look.color, lw=2)
+        panel.vlines(mean, row - 0.28, row + 0.28, color=look.color, lw=2)
         panel.annotate(
             f"{100 * accuracy.mean:.2f} %",
             (1.0, row),

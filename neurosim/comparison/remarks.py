@@ -56,7 +56,7 @@ _CIRCUMSTANCES: dict[str, Callable[[Result], Any]] = {
     "Devices": lambda r: r.device,
     "Threads": lambda r: r.settings.get("threads"),
     "Precision": lambda r: r.settings.get("dtype"),
-    "Commits": lambda r: str(r.provenance.get("commit"))[:12],
+    "Commits": lambda r: str(r.provenance.get("commit") or "unknown")[:12],
     "Versions": lambda r: r.provenance.get("versions"),
     "Machines": lambda r: r.provenance.get("host"),
 }

@@ -27,7 +27,7 @@ class TextTable(NamedTuple):
 def name_of(arm: Arm) -> str:
     """An arm's label, and whether it is complete."""
     finished = all(result.finished for result in arm.results)
-    return arm.label if finished else f"{arm.label} (partial)"
+    return arm.label if finished else f"{arm.label}, partial"
 
 
 def main_table(comparison: Comparison) -> TextTable:

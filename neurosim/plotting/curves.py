@@ -10,9 +10,10 @@ from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 _STEPS: tuple[tuple[float, ...], ...] = (
-    (1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9),
-    tuple(np.arange(10, 100) / 10),
+    (1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7),
+    *(tuple(np.arange(1, 10, step).round(2)) for step in (1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)),
 )  # fmt: skip
+"""Ticks within a decade, from few to many."""
 _ENOUGH = 4  # labels on an axis
 
 

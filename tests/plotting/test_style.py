@@ -43,3 +43,19 @@ def test_unwritable_files_are_refused(tmp_path):
         save(drawing, tmp_path / "a.bmp")
     with pytest.raises(RunFileError, match=r"save\.path must be writable"):
         save(drawing, tmp_path / "missing" / "a.png")
+
+
+def test_a_figure_that_cannot_be_finished_leaves_the_old_one(tmp_path, monkeypatch):
+    drawing, _ = figure()
+    file = save(drawing, tmp_path / "a.png")
+    before = file.read_bytes()
+
+    def half(target, **_):
+        target.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(drawing, "savefig", half)
+    with pytest.raises(RunFileError, match="No space left"):
+        save(drawing, file)
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
