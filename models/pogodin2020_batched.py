@@ -114,6 +114,8 @@ class Batched:
         Initial learning rate of the read-out.
     optimizer : {"sgd", "adamw"}
         Of layers and read-out.
+    batch_norm : bool
+        Whether drives are normalized over the batch, between weights and nonlinearity.
     momentum : float
         Of sgd.
     local_decay : float
@@ -148,6 +150,7 @@ class Batched:
     local_rate: float | None = None
     readout_rate: float | None = None
     optimizer: Literal["sgd", "adamw"] = "sgd"
+    batch_norm: bool = False
     momentum: float = 0.95
     local_decay: float = 1e-7
     readout_decay: float = 1e-6
@@ -217,6 +220,7 @@ def network(model: Batched, data: Dataset, seeds: Seeds) -> Network:
         seeds,
         nonlinearity=Nonlinearity(name=model.nonlinearity, slope=model.slope),
         grouping=grouping(model),
+        batch_norm=model.batch_norm,
         gain=model.gain,
         readout_gain=1.0,
         dtype=model.dtype,

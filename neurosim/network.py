@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neurosim.checks import require, require_one_of
-from neurosim.layers import Activity, Dense
+from neurosim.layers import Activity, BatchNorm, Dense
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.nonlinearity import Nonlinearity
 from neurosim.seeds import Seeds
@@ -55,6 +55,7 @@ class Network:
         *,
         nonlinearity: Nonlinearity | None = None,
         grouping: Grouping | None = None,
+        batch_norm: bool = False,
         gain: float = 1.0,
         reads: Source = "last",
         readout_gain: float = 0.0,
@@ -71,6 +72,8 @@ class Network:
         seeds : Seeds
         nonlinearity, grouping
             Of every layer; the defaults are leaky ReLU and no groups.
+        batch_norm : bool
+            Whether every layer has it: it can then learn from batches only.
         gain : float
             Multiple of the default limit 1 / sqrt(n_pre).
         reads : {"last", "all"}
@@ -91,6 +94,7 @@ class Network:
                 Dense.draw(n, m, gain, seeds.generator(f"layer{k + 1}/weights"), dtype),
                 nonlinearity or Nonlinearity(),
                 grouping,
+                BatchNorm.start(n, dtype) if batch_norm else None,
             )
             for k, (m, n) in enumerate(zip(sizes, widths, strict=False))
         )
@@ -113,16 +117,18 @@ class Network:
         SettingError
             If the weights do not fit one another or the description.
         """
-        layers = tuple(
-            Dense(
-                parameters[f"layer{k + 1}"],
-                Nonlinearity(**part["nonlinearity"]),
-                Grouping(**part["grouping"]) if part["grouping"] else None,
-            )
-            for k, part in enumerate(description["layers"])
-        )
+        layers = []
+        for k, part in enumerate(description["layers"]):
+            name = f"layer{k + 1}"
+            grouping = Grouping(**part["grouping"]) if part["grouping"] else None
+            norm = None
+            if part.get("batch_norm"):
+                arrays = {key: parameters[f"batch_norm/{name}/{key}"] for key in BatchNorm.names}
+                norm = replace(BatchNorm.start(0), **part["batch_norm"]).with_arrays(arrays)
+            nonlinearity = Nonlinearity(**part["nonlinearity"])
+            layers.append(Dense(parameters[name], nonlinearity, grouping, norm))
         readout = {name: parameters[f"readout/{name}"] for name in ("weights", "bias")}
-        return cls(layers=layers, readout=readout, reads=description["reads"])
+        return cls(layers=tuple(layers), readout=readout, reads=description["reads"])
 
     @property
     def n_inputs(self) -> int:
@@ -151,9 +157,27 @@ class Network:
         return self.layers[0].weights.dtype
 
     def parameters(self) -> dict[str, np.ndarray]:
-        """All weights by name, in order: layer1, layer2, ..., readout/weights, readout/bias."""
-        named = dict(zip(self.names, (layer.weights for layer in self.layers), strict=True))
+        """All arrays by name, in order: layer1, layer2, ..., readout/weights, readout/bias.
+
+        ``layer1`` are the weights; ``batch_norm/layer1/scale``, ... follow if it has any.
+        """
+        named: dict[str, np.ndarray] = {}
+        for k, layer in enumerate(self.layers):
+            named |= self.named(k, layer.parameters())
         return named | {f"readout/{name}": array for name, array in self.readout.items()}
+
+    def named(self, k: int, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Arrays of layer k, counted from 0, by the names they have in `parameters`."""
+        return {self._name(k, key): array for key, array in arrays.items()}
+
+    def _name(self, k: int, key: str) -> str:
+        # Not below the layer's name: in a run file that is a data set, and holds nothing.
+        return self.names[k] if key == "weights" else key.replace("/", f"/{self.names[k]}/")
+
+    @property
+    def smallest_batch(self) -> int:
+        """Samples a batch needs if the network is to learn from it: two with batch norm."""
+        return 2 if any(layer.batch_norm for layer in self.layers) else 1
 
     def describe(self) -> dict[str, Any]:
         """All of the network but its weights, as plain JSON values; `from_description` reads it."""
@@ -161,6 +185,7 @@ class Network:
             {
                 "nonlinearity": asdict(layer.nonlinearity),
                 "grouping": asdict(layer.grouping) if layer.grouping else None,
+                "batch_norm": layer.batch_norm.settings() if layer.batch_norm else None,
             }
             for layer in self.layers
         ]
@@ -169,8 +194,10 @@ class Network:
     def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Network:
         """The same network with other weights, named as in `parameters`."""
         layers = tuple(
-            replace(layer, weights=parameters[name])
-            for name, layer in zip(self.names, self.layers, strict=True)
+            layer.with_parameters(
+                {key: parameters[self._name(k, key)] for key in layer.parameters()}
+            )
+            for k, layer in enumerate(self.layers)
         )
         readout = {name: parameters[f"readout/{name}"] for name in ("weights", "bias")}
         return replace(self, layers=layers, readout=readout)

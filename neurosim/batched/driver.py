@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from neurosim.checks import DivergenceError
 from neurosim.layers import Activity
 from neurosim.layers.base import Gradients
+from neurosim.layers.batch_norm import is_average
 from neurosim.network import Network
 from neurosim.objectives import cross_entropy
 from neurosim.ops.dropout import Dropout, Mask
@@ -48,11 +50,13 @@ class Lesson(NamedTuple):
     name : ``layer1``, ``layer2``, ..., ``readout``.
     loss : what the part minimises, or None if it has no loss of its own.
     gradients : by name of the parameter.
+    averages : running averages of batch norm after the batch, by name of the parameter.
     """
 
     name: str
     loss: float | None
     gradients: Gradients
+    averages: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 class Reading(NamedTuple):
@@ -135,14 +139,33 @@ class Driver(ABC):
                 if learner is not None:
                     rate = learner.rate.at(batch.epoch)
                     learner.optimizer.step(state, parameters, {name: gradient}, rate)
+            for name, average in lesson.averages.items():
+                parameters[name][...] = average
         return losses
 
     def respond(self, network: Network, k: int, pre: np.ndarray, batch: Batch) -> Activity:
         """Response of layer k, checked for divergence."""
-        layer = network.layers[k]
+        layer = network.layers[k].learning()
         activity = layer.respond(pre, layer.drive(pre))
         self.require_sane(network.names[k], float(activity.output.sum()), batch)
         return activity
+
+    def lesson(
+        self,
+        network: Network,
+        k: int,
+        activity: Activity,
+        *,
+        loss: float | None = None,
+        d_rate: np.ndarray | None = None,
+        d_output: np.ndarray | None = None,
+    ) -> tuple[Lesson, np.ndarray]:
+        """Lesson of layer k from a gradient at its rate or output, and the one at its drive."""
+        layer = network.layers[k].learning()
+        d_drive, gradients = layer.lesson(activity, d_rate=d_rate, d_output=d_output)
+        averages = network.named(k, layer.averages(activity))
+        taught = network.named(k, gradients)
+        return Lesson(network.names[k], loss, taught, averages), d_drive
 
     def passed_on(
         self, name: str, output: np.ndarray, batch: Batch
@@ -171,4 +194,6 @@ class Driver(ABC):
             )
 
     def _learner(self, name: str) -> Learner | None:
+        if is_average(name):
+            return None
         return self.readout if name.startswith("readout/") else self.layers

@@ -68,10 +68,7 @@ class EndToEnd(Driver):
             mask = masks[k]
             if mask is not None:
                 d_output = d_output * mask.scale
-            layer = network.layers[k]
-            d_above = layer.drive_pullback(activities[k], d_output=d_output)
-            gradients = layer.gradients(activities[k], d_above)
-            pending = Lesson(network.names[k], None, {network.names[k]: gradients["weights"]})
+            pending, d_above = self.lesson(network, k, activities[k], d_output=d_output)
         yield pending
 
 

@@ -61,10 +61,8 @@ class LayerWise(Driver):
             }
             activity = self.respond(network, k, pre, batch)
             found = self.objective.evaluate(parameters, activity, batch.labels)
-            layer = network.layers[k]
-            d_drive = layer.drive_pullback(activity, d_rate=found.d_rate)
-            gradients = {name: layer.gradients(activity, d_drive)["weights"]}
-            gradients |= {f"{own}{key}": array for key, array in found.d_parameters.items()}
-            yield Lesson(name, found.value, gradients)
+            lesson, _ = self.lesson(network, k, activity, loss=found.value, d_rate=found.d_rate)
+            lesson.gradients.update({own + key: g for key, g in found.d_parameters.items()})
+            yield lesson
             pre, _ = self.passed_on(name, activity.output, batch)
         yield self.read(network.readout, pre, batch).lesson

@@ -33,9 +33,11 @@ class ReadOutOnly(Driver):
         return {}, {}
 
     def lessons(self, network: Network, state: State, batch: Batch) -> Iterator[Lesson]:
-        """Of the read-out alone."""
+        """Of the read-out alone; layers at most go on averaging, for batch norm."""
         pre = batch.stimuli
         for k, name in enumerate(network.names):
-            output = self.respond(network, k, pre, batch).output
-            pre, _ = self.passed_on(name, output, batch)
+            activity = self.respond(network, k, pre, batch)
+            averages = network.named(k, network.layers[k].averages(activity))
+            yield Lesson(name, None, {}, averages)
+            pre, _ = self.passed_on(name, activity.output, batch)
         yield self.read(network.readout, pre, batch).lesson

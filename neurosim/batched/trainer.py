@@ -63,11 +63,15 @@ class Trainer:
             f"be at least {driver.smallest_batch}: {type(driver).__name__} compares samples",
             batch,
         )
+        smallest = network.smallest_batch
+        rule = f"be at least {smallest}: one sample has no spread for batch norm"
+        require(batch >= smallest, "Trainer.batch", rule, batch)
         copies = {name: array.copy() for name, array in network.parameters().items()}
         self.network = network.with_parameters(copies)
         self.presentations = 0
         self.elapsed = 0.0
         self._driver, self._seeds = driver, seeds
+        self._smallest = max(driver.smallest_batch, smallest)
         self._batch, self._threads = batch, threads
         self._state = driver.start(self.network, seeds.child("driver"))
         self._losses: dict[str, list[float]] = {}
@@ -163,11 +167,11 @@ class Trainer:
         require(bool(inside), field, f"be in [0, {network.n_classes})", classes[[0, -1]].tolist())
         last = n % self._batch or self._batch
         require(
-            last >= self._driver.smallest_batch,
+            last >= self._smallest,
             "Trainer.batch",
-            f"leave at least {self._driver.smallest_batch} of the {n} samples for the last batch",
+            f"leave at least {self._smallest} of the {n} samples for the last batch",
             self._batch,
-            "One sample has no pairs: choose another size.",
+            "One sample has no pairs and no spread: choose another size.",
         )
 
     def _begin(self, recorder: Recorder, columns: list[str]) -> None:
@@ -194,7 +198,7 @@ class Trainer:
         """
         copies = {name: array.copy() for name, array in self.network.parameters().items()}
         state = {name: array.copy() for name, array in self._state.items()}
-        n = min(len(labels), max(2, self._driver.smallest_batch))
+        n = min(len(labels), max(2, self._smallest))
         blank = np.zeros((n, self.network.n_inputs), self.network.dtype)
         batch = Batch(blank, labels[:n], 0, 0, self._seeds)
         return list(self._driver.step(self.network.with_parameters(copies), state, batch))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from neurosim.checks import require
 from neurosim.layers.base import Activity, Gradients, Layer
+from neurosim.layers.batch_norm import BatchNorm
 from neurosim.ops.grouping import Grouping, Groups
 from neurosim.ops.linalg import matmul
 from neurosim.ops.nonlinearity import Nonlinearity
@@ -16,7 +18,7 @@ from neurosim.ops.nonlinearity import Nonlinearity
 
 @dataclass(frozen=True, eq=False)
 class Dense(Layer):
-    """a = W x, z = f(a), and divisive normalization where the layer has groups.
+    """a = W x, z = f(a), and normalization of a or z where the layer has any.
 
     Parameters
     ----------
@@ -26,6 +28,8 @@ class Dense(Layer):
         f.
     grouping : Grouping, optional
         Contiguous groups; None leaves the rates as they are.
+    batch_norm : BatchNorm, optional
+        What f sees is then not a but a in units of its spread over a batch.
 
     Source
     ------
@@ -35,11 +39,15 @@ class Dense(Layer):
     weights: np.ndarray
     nonlinearity: Nonlinearity = Nonlinearity()
     grouping: Grouping | None = None
+    batch_norm: BatchNorm | None = None
 
     def __post_init__(self) -> None:
         require(self.weights.ndim == 2, "Dense.weights", "be (n_post, n_pre)", self.weights.shape)
         if self.grouping is not None:
             self.grouping.size(self.n_post)
+        if self.batch_norm is not None:
+            shape = self.batch_norm.scale.shape
+            require(shape == (self.n_post,), "Dense.batch_norm", f"be ({self.n_post},)", shape)
 
     @property
     def n_post(self) -> int:
@@ -50,6 +58,28 @@ class Dense(Layer):
     def n_pre(self) -> int:
         """Inputs of the layer."""
         return int(self.weights.shape[1])
+
+    def parameters(self) -> dict[str, np.ndarray]:
+        """All arrays of the layer by name: ``weights``, and those of batch norm."""
+        own = {} if self.batch_norm is None else self.batch_norm.arrays()
+        return {"weights": self.weights} | {f"batch_norm/{k}": a for k, a in own.items()}
+
+    def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Dense:
+        """The same layer with other arrays, named as in `parameters`."""
+        norm = self.batch_norm
+        if norm is not None:
+            norm = norm.with_arrays({k: parameters[f"batch_norm/{k}"] for k in norm.names})
+        return replace(self, weights=parameters["weights"], batch_norm=norm)
+
+    def learning(self) -> Dense:
+        """The layer as it is while it learns: batch norm then uses the batch's own statistics."""
+        norm = self.batch_norm
+        return self if norm is None else replace(self, batch_norm=norm.learning())
+
+    def averages(self, activity: Activity) -> dict[str, np.ndarray]:
+        """Running averages, named as in `parameters`, after a batch with this activity."""
+        own = {} if self.batch_norm is None else self.batch_norm.averages(activity.drive)
+        return {f"batch_norm/{name}": array for name, array in own.items()}
 
     @staticmethod
     def draw(
@@ -72,7 +102,8 @@ class Dense(Layer):
 
     def respond(self, pre: np.ndarray, drive: np.ndarray) -> Activity:
         """z = f(a), and r where the layer normalizes divisively."""
-        rate = self.nonlinearity.rate(drive)
+        seen = drive if self.batch_norm is None else self.batch_norm.forward(drive)
+        rate = self.nonlinearity.rate(seen)
         output = rate
         if self.grouping is not None and self.grouping.divisive:
             output = _groups(self.grouping, rate).normalized
@@ -85,9 +116,9 @@ class Dense(Layer):
         d_rate: np.ndarray | None = None,
         d_output: np.ndarray | None = None,
     ) -> tuple[np.ndarray, Gradients]:
-        """Gradients with respect to ``pre`` and ``weights`` of a batch, shape-preserving."""
-        d_drive = self.drive_pullback(activity, d_rate=d_rate, d_output=d_output)
-        return matmul(d_drive, self.weights), self.gradients(activity, d_drive)
+        """Gradients with respect to ``pre`` and each parameter of a batch, shape-preserving."""
+        d_drive, gradients = self.lesson(activity, d_rate=d_rate, d_output=d_output)
+        return matmul(d_drive, self.weights), gradients
 
     def drive_pullback(
         self,
@@ -97,13 +128,35 @@ class Dense(Layer):
         d_output: np.ndarray | None = None,
     ) -> np.ndarray:
         """Gradient at the drive, (..., n_post): the part of `pullback` that needs no weights."""
+        return self._to_drive(activity, d_rate, d_output)[0]
+
+    def lesson(
+        self,
+        activity: Activity,
+        *,
+        d_rate: np.ndarray | None = None,
+        d_output: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Gradients]:
+        """Gradient at the drive, and at each of `parameters` that is learned."""
+        d_drive, own = self._to_drive(activity, d_rate, d_output)
+        return d_drive, self.gradients(activity, d_drive) | own
+
+    def _to_drive(
+        self, activity: Activity, d_rate: np.ndarray | None, d_output: np.ndarray | None
+    ) -> tuple[np.ndarray, Gradients]:
         if d_output is not None:
             through = self._through_normalization(activity.rate, d_output)
             d_rate = through if d_rate is None else d_rate + through
-        return np.zeros_like(activity.rate) if d_rate is None else d_rate * activity.gain
+        if d_rate is None:
+            d_rate = np.zeros_like(activity.rate)
+        d_seen = d_rate * activity.gain
+        if self.batch_norm is None:
+            return d_seen, {}
+        d_drive, own = self.batch_norm.pullback(activity.drive, d_seen)
+        return d_drive, {f"batch_norm/{name}": gradient for name, gradient in own.items()}
 
     def gradients(self, activity: Activity, d_drive: np.ndarray) -> Gradients:
-        """Gradient at each parameter from one at the drive: postsynaptic (x) presynaptic."""
+        """Gradient at the weights from one at the drive: postsynaptic (x) presynaptic."""
         post, pre = d_drive.reshape(-1, self.n_post), activity.pre.reshape(-1, self.n_pre)
         return {"weights": matmul(post.T, pre)}
 

@@ -56,6 +56,13 @@ class LayerCircuit:
             "not be negative",
             self.weight_decay,
         )
+        require(
+            self.layer.batch_norm is None,
+            "LayerCircuit.layer.batch_norm",
+            "be None in streaming",
+            "batch norm",
+            "It needs batches: use neurosim.batched.",
+        )
         self.rule.constants(self.layer)
         grouping = self.layer.grouping
         circuit = self.neurons.normalization

@@ -107,6 +107,19 @@ def test_variants_of_the_objective_and_the_optimizer():
     assert adam.dropout.alpha
 
 
+@pytest.mark.parametrize("rule", ["gaussian", "backprop", "last"])
+def test_batch_norm_is_an_option_of_every_layer(rule):
+    rates = {"local_rate": 0.01, "readout_rate": 0.01, "groups": 4, "optimizer": "adamw"}
+    model = Batched(rule=rule, widths=(16, 8), batch=20, threads=1, batch_norm=True, **rates)
+    training = trainer(model, DATA, Seeds(0))
+    training.run(DATA.x_train, DATA.y_train, epochs=1)
+    for layer in training.network.layers:
+        assert layer.batch_norm.mean.any()
+        assert (layer.batch_norm.scale != 1).any() == (rule != "last")
+    plain = trainer(replace(model, batch_norm=False), DATA, Seeds(0)).network
+    assert all(layer.batch_norm is None for layer in plain.layers)
+
+
 def test_what_makes_no_sense_is_refused():
     with pytest.raises(SettingError, match=r"rule must be one of backprop, .*; got 'hebb'"):
         completed(Batched(rule="hebb"), "mnist")
