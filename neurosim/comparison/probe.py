@@ -6,14 +6,14 @@ the same for every rule, so it compares representations and not how the run's ow
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from neurosim.checks import DataError, NeurosimError, RunFileError
-from neurosim.comparison.results import Result, weights
+from neurosim.comparison.results import Result
 from neurosim.data import Dataset, measured
 from neurosim.network import Network
 from neurosim.recording import Run
@@ -61,11 +61,12 @@ class Probes:
         chosen = np.sort(
             Seeds(0).generator("comparison/probe").permutation(len(data.x_train))[: self._samples]
         )
-        train, labels = data.x_train[chosen], data.y_train[chosen]
+        train, test = (x.astype(network.dtype) for x in (data.x_train[chosen], data.x_test))
+        labels = data.y_train[chosen]
         if digest not in self._inputs:
-            self._inputs[digest] = fit(train, labels, data.x_test, data.y_test)
+            self._inputs[digest] = fit(train, labels, test, data.y_test)
         found = {"input": self._inputs[digest]}
-        layers = zip(outputs(network, train), outputs(network, data.x_test), strict=True)
+        layers = zip(outputs(network, train), outputs(network, test), strict=True)
         for name, (seen, tested) in zip(network.names, layers, strict=True):
             found[name] = fit(seen, labels, tested, data.y_test)
         return found
@@ -92,23 +93,35 @@ class Probes:
 
 def probed(result: Result) -> bool:
     """Whether the network of a run can be rebuilt and its data be named."""
-    described = isinstance(result.summary.get("network"), Mapping)
+    network = result.summary.get("network")
+    described = isinstance(network, Mapping) and {"layers", "reads"} <= network.keys()
     return result.finished and described and "dataset" in result.settings
+
+
+class _Stored(dict[str, np.ndarray]):
+    """Final weights of a run by name, read when asked for."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+
+    def __missing__(self, name: str) -> np.ndarray:
+        return self._run.weights(name)
 
 
 def rebuilt(path: Path) -> Network:
     """The trained network of a finished run."""
     with Run(path) as run:
-        return Network.from_description(run.summary["network"], weights(run))
+        return Network.from_description(run.summary["network"], _Stored(run))
 
 
-def outputs(network: Network, stimuli: np.ndarray) -> Iterator[np.ndarray]:
-    """What each layer passes on, (n, n_post), one layer at a time."""
-    seen = stimuli.astype(network.dtype)
-    for layer in network.layers:
-        parts = [seen[first : first + BATCH] for first in range(0, len(seen), BATCH)]
-        seen = np.concatenate([layer.respond(part, layer.drive(part)).output for part in parts])
-        yield seen
+def outputs(network: Network, stimuli: np.ndarray) -> list[np.ndarray]:
+    """What each layer passes on when it has settled, (n, n_post) each."""
+    parts = [
+        [activity.output for activity in network.activities(stimuli[first : first + BATCH])]
+        for first in range(0, len(stimuli), BATCH)
+    ]
+    return [np.concatenate(layer) for layer in zip(*parts, strict=True)]
 
 
 def fit(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: np.ndarray) -> float:
@@ -130,7 +143,7 @@ def fit(train: np.ndarray, labels: np.ndarray, test: np.ndarray, truth: np.ndarr
 
     # float64, because normalized groups make the features linearly dependent
     classifier = RidgeClassifier(alpha=RIDGE * len(train), solver="cholesky")
-    probe = make_pipeline(StandardScaler(), classifier).fit(train.astype(float), labels)
+    probe = make_pipeline(StandardScaler(copy=False), classifier).fit(train.astype(float), labels)
     return float(probe.score(test.astype(float), truth))
 
 

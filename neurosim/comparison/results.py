@@ -133,7 +133,7 @@ def read(path: Path) -> Result:
             history=run.history,
             summary=run.summary,
             provenance=run.provenance,
-            shapes={name: array.shape for name, array in weights(run).items()},
+            shapes=_shapes(run),
         )
     if not np.isfinite(result.accuracy):
         raise SettingError(
@@ -143,12 +143,12 @@ def read(path: Path) -> Result:
     return result
 
 
-def weights(run: Run) -> dict[str, np.ndarray]:
-    """Weights of a run by the names of `neurosim.Network.parameters`; those that are there."""
-    found: dict[str, np.ndarray] = {}
+def _shapes(run: Run) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights that are there, by the names of `neurosim.Network.parameters`."""
+    found: dict[str, tuple[int, ...]] = {}
     layers = (f"layer{k}" for k in itertools.count(1))
-    for names in (layers, ("readout/weights", "readout/bias")):
-        with contextlib.suppress(SettingError):  # one more than there are ends the search
+    for names in (layers, ("readout/weights",)):
+        with contextlib.suppress(SettingError):  # one layer more than there are
             for name in names:
-                found[name] = run.weights(name)
+                found[name] = run.weights(name).shape
     return found

@@ -68,7 +68,7 @@ def run_table(comparison: Comparison) -> TextTable:
         for result in arm.results:
             told = result.provenance
             figures = [
-                _cell(name, Spread((getattr(result, of),)))
+                cell(name, Spread((getattr(result, of),)))
                 for name, of in (
                     ("test_accuracy", "accuracy"),
                     ("presentations", "presentations"),
@@ -87,7 +87,7 @@ def _rows(comparison: Comparison, names: list[str], *, seeds: bool) -> list[list
         [
             name_of(arm),
             *([words(arm.seeds)] if seeds else []),
-            *(_cell(name, figures.get(name, Spread(()))) for name in names),
+            *(cell(name, figures.get(name, Spread(()))) for name in names),
         ]
         for arm, figures in zip(comparison.arms, comparison.figures, strict=True)
     ]
@@ -106,7 +106,7 @@ def _heading(name: str, comparison: Comparison) -> str:
     return fixed.get(name, name.replace("_", " "))
 
 
-def _cell(name: str, spread: Spread) -> str:
+def cell(name: str, spread: Spread) -> str:
     """Mean and, of several values, the range."""
     if not spread.known:
         return "-"
