@@ -40,7 +40,7 @@ def work(
     """
     endings: dict[int, Ending] = {}
     failures = dict.fromkeys(tasks, 0)
-    best: dict[str, float] = {}
+    figures: dict[str, float] = {}
     progress.start(there + len(tasks), "sweep", done=there)
     with Interruption() as interruption:
         pending = {crew.submit(task): index for index, task in tasks.items()}
@@ -53,7 +53,7 @@ def work(
                 again = ending.status == "failed" and failures[index] <= retries and not told
                 accuracy = _tell(tasks[index].path, ending, progress, again)
                 if accuracy is not None:
-                    best = {"best_accuracy": max(accuracy, best.get("best_accuracy", accuracy))}
+                    figures["best"] = max(accuracy, figures.get("best", accuracy))
                 if again:
                     pending[crew.submit(tasks[index])] = index
                 else:
@@ -63,13 +63,11 @@ def work(
                 progress.message("Stopping: runs under way leave a checkpoint; once more kills.")
                 crew.stop()
             running = min(len(pending), crew.width()) if pending else 0
-            progress.update(
-                there + len(endings),
-                running=running,
-                waiting=len(pending) - running,
-                failed=sum(ending.status == "failed" for ending in endings.values()),
-                **best,
-            )
+            done = sum(ending.status != "interrupted" for ending in endings.values())
+            failed = sum(ending.status == "failed" for ending in endings.values())
+            figures |= {"running": running, "waiting": len(tasks) - done - running}
+            figures |= {"failed": failed} if failed else {}
+            progress.update(there + done, **figures)
     return endings
 
 
