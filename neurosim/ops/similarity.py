@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.checks import require
+from neurosim.ops.linalg import matmul
 
 
 def squared_distances(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -90,7 +91,7 @@ class Linear(Similarity):
 
     def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Similarity of every row with every column, float64 (n_rows, n_columns)."""
-        return np.asarray(rows, np.float64) @ np.asarray(columns, np.float64).T
+        return matmul(np.asarray(rows, np.float64), np.asarray(columns, np.float64).T)
 
     def pullback(
         self,
@@ -100,7 +101,7 @@ class Linear(Similarity):
         d_similarity: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Gradients at ``rows`` and at ``columns``, float64."""
-        return d_similarity @ columns, d_similarity.T @ rows
+        return matmul(d_similarity, columns), matmul(d_similarity.T, rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +115,7 @@ class Cosine(Similarity):
 
     def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Similarity of every row with every column, float64 (n_rows, n_columns)."""
-        return _directions(rows)[0] @ _directions(columns)[0].T
+        return matmul(_directions(rows)[0], _directions(columns)[0].T)
 
     def pullback(
         self,
@@ -126,8 +127,8 @@ class Cosine(Similarity):
         """Gradients at ``rows`` and at ``columns``, float64."""
         (v, v_scale), (w, w_scale) = _directions(rows), _directions(columns)
         weighted = d_similarity * similarity
-        d_rows = v_scale * (d_similarity @ w - weighted.sum(axis=1)[:, None] * v)
-        d_columns = w_scale * (d_similarity.T @ v - weighted.sum(axis=0)[:, None] * w)
+        d_rows = v_scale * (matmul(d_similarity, w) - weighted.sum(axis=1)[:, None] * v)
+        d_columns = w_scale * (matmul(d_similarity.T, v) - weighted.sum(axis=0)[:, None] * w)
         return d_rows, d_columns
 
 
@@ -150,7 +151,7 @@ class Gaussian(Similarity):
         """Similarity of every row with every column, float64 (n_rows, n_columns)."""
         v, w = _centred(rows, columns)
         # Two matrix products for all pairs; around their centre, vectors lose nothing by them.
-        distances = (v**2).sum(axis=1)[:, None] + (w**2).sum(axis=1) - 2 * (v @ w.T)
+        distances = (v**2).sum(axis=1)[:, None] + (w**2).sum(axis=1) - 2 * matmul(v, w.T)
         if rows is columns:
             np.fill_diagonal(distances, 0)
         return np.exp(np.maximum(distances, 0) / (-2 * self.sigma**2))
@@ -165,8 +166,8 @@ class Gaussian(Similarity):
         """Gradients at ``rows`` and at ``columns``, float64."""
         v, w = _centred(rows, columns)
         pull = d_similarity * similarity / self.sigma**2
-        d_rows = pull @ w - pull.sum(axis=1)[:, None] * v
-        d_columns = pull.T @ v - pull.sum(axis=0)[:, None] * w
+        d_rows = matmul(pull, w) - pull.sum(axis=1)[:, None] * v
+        d_columns = matmul(pull.T, v) - pull.sum(axis=0)[:, None] * w
         return d_rows, d_columns
 
 
