@@ -59,7 +59,8 @@ class SweepOptions:
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder of the run files and of sweep.csv and sweep.json; by default runs/PROTOCOL-sweep."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="W")] = None
-    """Runs at a time; by default as many as there are cores for the threads of a run."""
+    """Runs at a time; by default as many as there are cores for the threads of a run, or one
+    on a GPU."""
     scheduler: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """Address of a dask.distributed scheduler that makes the runs, such as tcp://host:8786."""
     retries: int = 1
@@ -132,6 +133,8 @@ def _workers(options: SweepOptions, settings: ProtocolConfig) -> int:
             "be left out where a scheduler has workers",
             options.workers,
         )
+        if settings.device == "gpu":
+            return 1  # there is one, however many cores
         return max(1, cores() // getattr(settings, "threads", 1))
     require(options.workers >= 1, "sweep.workers", "be at least 1", options.workers)
     return options.workers

@@ -49,7 +49,8 @@ class Ending(NamedTuple):
     """How it went."""
 
     status: Literal["finished", "failed", "interrupted"]
-    error: str | None
+    error: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def make(task: Task, asked: Callable[[], int]) -> Ending:
@@ -70,7 +71,7 @@ def make(task: Task, asked: Callable[[], int]) -> Ending:
         Finished, failed with one line that says why, or interrupted because that was asked.
     """
     if asked() != GO_ON:
-        return Ending("interrupted", None)
+        return Ending("interrupted")
     paths = RunPaths.of(task.path)
     try:
         if not (paths.partial.exists() or paths.checkpoint.exists()):
@@ -80,9 +81,13 @@ def make(task: Task, asked: Callable[[], int]) -> Ending:
             paths.partial.unlink()
     except (NeurosimError, OSError) as error:
         return Ending("failed", " ".join(str(error).split()))
+    lines = [line for line in complaint.splitlines() if line.strip()]
+    warnings = tuple(line for line in lines if line.startswith("warning: "))
     if code == 0:
-        return Ending("finished", None)
-    return Ending("interrupted", None) if stopped else Ending("failed", _reason(code, complaint))
+        return Ending("finished", None, warnings)
+    if stopped:
+        return Ending("interrupted", None, warnings)
+    return Ending("failed", _reason(code, lines), warnings)
 
 
 def _resume(partial: Path, task: Task, asked: Callable[[], int]) -> tuple[int, str, bool]:
@@ -96,7 +101,7 @@ def _resume(partial: Path, task: Task, asked: Callable[[], int]) -> tuple[int, s
             stdout=subprocess.DEVNULL,
             stderr=stderr,
             env=os.environ | limits,
-            cwd=task.folder if task.folder.is_dir() else None,
+            cwd=task.folder,
             start_new_session=True,  # Ctrl-C on the terminal is ours to pass on, once
         )
         told = GO_ON
@@ -128,9 +133,8 @@ def _text(stderr: IO[bytes]) -> str:
     return stderr.read().decode(errors="replace")
 
 
-def _reason(code: int, complaint: str) -> str:
+def _reason(code: int, lines: list[str]) -> str:
     """Why it ended so, in one line; what was recorded is kept in any case."""
-    lines = [line for line in complaint.splitlines() if line.strip()]
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")] or lines
     last = told[-1].partition(" What was recorded is kept: ")[0] if told else ""
     if code < 0:

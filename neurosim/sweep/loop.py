@@ -80,7 +80,9 @@ def _ending(future: Future[Ending]) -> Ending:
 
 
 def _tell(path: Path, ending: Ending, progress: Progress, again: bool) -> float | None:
-    """Say how a run ended; its accuracy, if it has one."""
+    """Say how a run ended and what it warned of; its accuracy, if it has one."""
+    for warning in ending.warnings:
+        progress.message(f"{path.name}: {warning}")
     if ending.status == "failed":
         later = " It is tried again later." if again else ""
         progress.message(f"failed {path.name}: {ending.error}{later}")

@@ -107,3 +107,21 @@ def test_words_without_a_protocol_are_bad_input(capsys):
     assert "sweep must be given a protocol first; got nothing" in capsys.readouterr().err
     assert cli.main(["sweep", "no_such"]) == 2
     assert "no_such" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_real_runs_learn_and_equal_those_made_one_by_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    protocol = "pogodin2020_table1"
+    tiny = ["--dataset", "clusters", "--widths", "64", "--groups", "8", "--epochs", "2"]
+    grid = ["--grid", "rule=gaussian,backprop", "--seeds", "2", "--workers", "2"]
+    assert cli.main(["sweep", protocol, *tiny, "--batch", "64", *grid, "--json"]) == 0
+    points = json.loads(capsys.readouterr().out)["points"]
+    assert [len(point["runs"]) for point in points] == [2, 2]
+    assert points[1]["test_accuracy"]["min"] > 0.6
+    assert all(point["seconds"]["min"] > 0 for point in points)
+    alone = ["--rule", "backprop", "--seed", "1", "--out", "alone.h5", "--quiet"]
+    assert cli.main(["run", protocol, *tiny, "--batch", "64", *alone]) == 0
+    with Run("alone.h5") as one, Run(points[1]["runs"][1]["file"]) as other:
+        assert one.settings == other.settings
+        assert one.weights_digest == other.weights_digest

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,8 @@ class Config(ProtocolConfig):
 def run(config, recorder):
     if Path(f"fail{config.seed}").exists():
         raise DataError("Data.file must exist; got nothing. Provide it.")
+    if Path("warn").exists():
+        warnings.warn("Layer 2 is silent.")
     recorder.declare_history({"presentations": ""})
     recorder.begin()
     past = recorder.checkpoint

@@ -57,6 +57,7 @@ def when(condition, action) -> threading.Thread:
 
 def test_a_failure_is_told_and_tried_again_and_what_is_finished_is_found_by_its_settings():
     Path("fail1").touch()
+    Path("warn").touch()
     shown = io.StringIO()
     with Progress(stream=shown, unit="runs") as progress:
         outcomes = run_jobs(jobs(0, 1), workers=2, progress=progress)
@@ -66,6 +67,7 @@ def test_a_failure_is_told_and_tried_again_and_what_is_finished_is_found_by_its_
     assert sorted(os.listdir("out")) == ["0.h5"]  # a run that recorded nothing leaves nothing
     lines = shown.getvalue().splitlines()
     assert "finished 0.h5: test accuracy 50.00%" in lines
+    assert lines.count("0.h5: warning: Layer 2 is silent.") == 1
     assert [line.endswith("tried again later.") for line in lines if "failed 1.h5" in line] == [
         True,
         False,
