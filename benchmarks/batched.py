@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -150,7 +151,7 @@ def table(settings: Settings, costs: dict[tuple[str, str], Cost], wrong: dict[st
         "Apart: largest relative difference of a parameter's gradient on the first batch, float32; "
         f"in float64 {agreement}.",
         "Products alone: the matrix products with the weights and nothing else. TFLOP: of these.",
-        "PyTorch is eager and differentiates automatically, a graph for each layer where learning "
+        f"PyTorch {version('torch')} is eager and differentiates automatically, a graph for each layer where learning "
         "is local. Threads sleep: OMP_WAIT_POLICY=PASSIVE; by default they spin between products.",
         "torch.compile needs a C++ compiler on a CPU and is left out.",
     )

@@ -28,7 +28,8 @@ def test_the_error_is_that_of_the_worst_parameter():
     assert error(right, right) == 0
 
 
-def test_ratios_are_to_ours():
+def test_ratios_are_to_ours(monkeypatch):
+    monkeypatch.setattr(batched, "version", lambda name: "2.0")
     costs = {(BOTH[0], OURS): Cost(2.0, 1.0), (BOTH[0], THEIRS): Cost(8.0, 3.0)}
     apart = {BOTH[0]: {"float64": 1e-15, "float32": 2e-6}}
     (first, second), settings = table(Settings(dataset="digits"), costs, apart).rows, Settings()
