@@ -152,7 +152,8 @@ def table(settings: Settings, costs: dict[tuple[str, str], Cost], wrong: dict[st
         f"in float64 {agreement}.",
         "Products alone: the matrix products with the weights and nothing else. TFLOP: of these.",
         f"PyTorch {version('torch')} is eager and differentiates automatically, a graph "
-        "for each layer where learning is local. Threads sleep: OMP_WAIT_POLICY=PASSIVE; by default they spin between products.",
+        "for each layer where learning is local. Threads sleep: OMP_WAIT_POLICY=PASSIVE; by "
+        "default they spin between products.",
         "torch.compile needs a C++ compiler on a CPU and is left out.",
     )
     return Table(title="Batched training", columns=columns, rows=rows, notes=notes)
