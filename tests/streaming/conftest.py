@@ -17,16 +17,16 @@ from neurosim.streaming.presentations import Presentations
 planner_of = functools.cache(Planner)
 
 
-def show_layer(circuit, timeline, shown, eta, *, cuts=None, n_classes=3, chosen=()):
+def show_layer(circuit, timeline, shown, eta, *, cuts=None, n_classes=3, chosen=(), make=Engine):
     """State after the presentations, and everything the layer did during them.
 
     ``cuts`` are sizes of chunks, used in turn; None is the reference. What the chunks return is put
-    together as if it had been one.
+    together as if it had been one. ``make`` is the engine to show them to.
     """
     planner = planner_of(timeline, circuit.third_factor.beta, n_classes)
     history = (timeline.n_window - 1) * timeline.n_traces
     state, before = circuit.start(history), planner.start()
-    engine, sizes = Engine(circuit), cycle(cuts or (1,))
+    engine, sizes = make(circuit), cycle(cuts or (1,))
     parts, t = [], 0
     while t < len(shown.labels):
         part = slice(t, t + next(sizes))

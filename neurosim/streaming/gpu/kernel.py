@@ -1,0 +1,85 @@
+"""The kernel: one thread block walks one replica of a layer through a chunk.
+
+In the usual case (grouped rule, groups of up to 32 neurons, no momentum) a presentation costs one
+barrier, 2 log2(group) + 2 log2(32) shuffles, and reads (traces so far) x n_post numbers of the
+coefficients. Threads own their neurons: nothing but group powers and sums passes between them.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+from numba import cuda
+
+from neurosim.streaming.gpu.form import Form, Settings, Work
+from neurosim.streaming.gpu.learn import build_learn
+from neurosim.streaming.gpu.respond import build_respond
+from neurosim.streaming.gpu.third import build_third
+
+REGISTERS = 65536
+"""Registers of a multiprocessor: what a block's threads may have among them."""
+
+
+@functools.lru_cache(maxsize=64)
+def build(form: Form) -> Any:
+    """Kernel of a form, to be launched with one block of ``form.threads.total`` threads a replica.
+
+    Its arguments are `Work` and `Times`; arrays are worked on in place.
+    """
+    kind = np.dtype(form.dtype).type
+    samples, instants, compares, threads = form.samples, form.instants, form.compares, form.threads
+    groups, size, lanes, teams = threads.groups, threads.size, threads.lanes, threads.teams
+    slots, rounds, each, warps = threads.slots, threads.rounds, threads.each, threads.warps
+    width = instants * (rounds if compares == 1 else slots)
+    rooms = instants if compares == 0 and warps > 1 else 1
+    respond, third, learn = build_respond(form), build_third(form), build_learn(form)
+
+    @cuda.jit(device=True)
+    def settle_down(own):
+        """Which neurons are this thread's: of its team's groups, every so many."""
+        team, lane = cuda.threadIdx.x // lanes, cuda.threadIdx.x % lanes
+        for j in range(rounds):
+            for k in range(each):
+                g, n = team + j * teams, lane + k * lanes
+                own[j * each + k] = g * size + n if team < teams and g < groups and n < size else -1
+
+    def walk(replicas, times):
+        b = cuda.blockIdx.x
+        work = Work(
+            replicas.start[b], replicas.speed_start[b], replicas.gram[b], replicas.rate[b],
+            replicas.gain[b], replicas.normalized[b], replicas.variance[b], replicas.power[b],
+            replicas.change[b], replicas.speed[b], replicas.keep_w[b], replicas.keep_v[b],
+            replicas.mean_rate[b], replicas.mean_square[b], replicas.mean[b], replicas.third[b],
+            replicas.post[b], replicas.decay[b], replicas.settings[b], replicas.numbers[b],
+            replicas.geometry[b], replicas.eta[b], replicas.teaching[b], replicas.gate[b],
+        )  # fmt: skip
+        put = work.settings
+        settings = Settings(put[0], put[1], put[2], put[3], put[4], put[5], put[6], put[7])
+        slope, p, delta = kind(settings.slope), kind(settings.p), kind(settings.delta)
+        own = cuda.local.array(slots, np.int32)
+        z = cuda.local.array(slots, kind)
+        decayed = cuda.local.array(slots, kind)
+        changes = cuda.local.array(width, kind)
+        pulse = cuda.local.array(instants, np.float64)
+        of_teams = cuda.shared.array((2, warps), kind)
+        of_warps = cuda.shared.array((2, rooms, warps), kind)
+        settle_down(own)
+        mean, power = work.mean[0], 1.0
+        for t in range(work.geometry.size):
+            u = work.geometry[t]
+            power *= settings.momentum
+            for sample in range(samples):
+                respond(work, slope, p, delta, t, sample, own, z, of_teams)
+            if compares < 2:
+                mean = third(work, times, settings.sigma, settings.gamma, mean, t, u, own, changes,
+                             pulse, of_warps)  # fmt: skip
+            learn(work, times, work.numbers, settings, t, u, power, own, changes, pulse, decayed)
+        if compares < 2 and cuda.threadIdx.x == 0:
+            work.mean[0] = mean
+
+    options = {}
+    if not cuda.config.ENABLE_CUDASIM:  # the simulator has no registers
+        options["max_registers"] = min(255, REGISTERS // threads.total // 8 * 8)
+    return cuda.jit(**options)(walk)
