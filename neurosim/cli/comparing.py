@@ -17,7 +17,7 @@ from neurosim.cli.arguments import parse
 from neurosim.cli.summary import console
 from neurosim.comparison import compare, write_report
 from neurosim.comparison.report import make_folder
-from neurosim.comparison.wording import TextTable, layer_table, main_table
+from neurosim.comparison.wording import TextTable, layer_tables, main_table
 from neurosim.progress import Progress
 from neurosim.recording.files import RunPaths
 
@@ -75,9 +75,8 @@ def compare_command(words: Sequence[str]) -> int:
         told = comparison.to_json() | {"files": [str(file) for file in files]}
         print(json.dumps(told, indent=2))
         return 0
-    for table in (main_table(comparison), layer_table(comparison)):
-        if table is not None:
-            _print(table)
+    for table in (main_table(comparison), *(t for _, t in layer_tables(comparison))):
+        _print(table)
     for note in comparison.notes:
         print(f"note: {note}")
     print("\n".join(map(str, files)))
@@ -87,7 +86,7 @@ def compare_command(words: Sequence[str]) -> int:
 def _print(table: TextTable) -> None:
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for index, title in enumerate(table.header):
-        shown.add_column(title, justify="right" if index > 1 else "left", overflow="fold")
+        shown.add_column(title, justify="right" if index and title != "seeds" else "left", overflow="fold")
     for row in table.rows:
         shown.add_row(*map(Text, row))
     console().print(shown)

@@ -96,11 +96,16 @@ def _layers(comparison: Comparison, looks: Sequence[Look]) -> list[Draw]:
     if places:
         panels.append(partial(_probes, comparison=comparison, looks=looks, places=places))
     suffix = "_mean"
-    for name in comparison.columns:
-        if name.startswith(ALIGNMENT) and name.endswith(suffix):
-            place = name.removeprefix(ALIGNMENT).removesuffix(suffix)
-            bands = _bands(comparison, "presentations", ALIGNMENT + place)
-            panels.append(partial(_alignment, bands=bands, looks=looks, place=place))
+    cosines = {
+        name.removesuffix(suffix): _bands(comparison, "presentations", name.removesuffix(suffix))
+        for name in comparison.columns
+        if name.startswith(ALIGNMENT) and name.endswith(suffix)
+    }
+    lows = [curve.low.min() for bands in cosines.values() for curve in bands if len(curve.x)]
+    low = min(-0.05, *lows) - 0.05 if lows else 0.0
+    for name, bands in cosines.items():
+        place = name.removeprefix(ALIGNMENT)
+        panels.append(partial(_alignment, bands=bands, looks=looks, place=place, low=low))
     return panels
 
 
@@ -194,14 +199,16 @@ def _bars(panel: Axes, x: np.ndarray, spreads: Sequence[Spread], look: Look) -> 
     panel.vlines(x, best, worst, color=look.color, lw=2.5, alpha=0.5)
 
 
-def _alignment(panel: Axes, bands: Sequence[Band], looks: Sequence[Look], place: str) -> None:
+def _alignment(
+    panel: Axes, bands: Sequence[Band], looks: Sequence[Look], place: str, low: float
+) -> None:
     panel.axhline(0, color="#888888", lw=0.8)
     for curve, look in zip(bands, looks, strict=True):
         if len(curve.x):
             ribbon(panel, *curve, **look.style())
     title = f"Alignment with backprop, {_spaced(place)}"
     panel.set(title=title, xlabel="presentations", ylabel="cosine")
-    panel.set_ylim(min(panel.get_ylim()[0], -0.05), 1.05)
+    panel.set_ylim(low, 1.05)
     _clock(panel, bands)
 
 

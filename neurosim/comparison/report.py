@@ -11,8 +11,7 @@ from urllib.parse import quote
 
 from neurosim.checks import RunFileError
 from neurosim.comparison.comparison import Comparison
-from neurosim.comparison.probe import RIDGE
-from neurosim.comparison.wording import layer_table, main_table, run_table, settings_table
+from neurosim.comparison.wording import layer_tables, main_table, run_table, settings_table
 from neurosim.recording.files import describe, replacing
 
 SUFFIXES = (".png", ".svg", ".csv", ".md", ".json")
@@ -78,8 +77,8 @@ def csv_text(comparison: Comparison) -> str:
 def markdown(comparison: Comparison, name: str) -> str:
     """The tables and remarks as Markdown, above the figure."""
     parts = [f"# {name}", "Mean (lowest-highest) over seeds.", main_table(comparison).markdown()]
-    if layers := layer_table(comparison):
-        parts += ["## Layers", _about_layers(comparison), layers.markdown()]
+    for about, layers in layer_tables(comparison):
+        parts += [about, layers.markdown()]
     parts += [f"![Learning curves, accuracy, probes]({quote(name)}.png)"]
     parts += ["## Before you conclude", "\n".join(f"- {note}" for note in comparison.notes)]
     if settings := settings_table(comparison):
@@ -87,22 +86,6 @@ def markdown(comparison: Comparison, name: str) -> str:
     parts += ["## Runs", run_table(comparison).markdown()]
     parts += ["## All settings", *(_settings(arm.label, arm.settings) for arm in comparison.arms)]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
-
-
-def _about_layers(comparison: Comparison) -> str:
-    sentences = []
-    if comparison.probe:
-        sentences.append(
-            f"Probe: test accuracy of ridge regression (penalty {RIDGE:g} a sample) on the "
-            f"standardised settled output of a layer, from at most {comparison.probe:,} training "
-            "samples; `input` is the stimulus itself."
-        )
-    if any(name.startswith("alignment_") for name in comparison.columns):
-        sentences.append(
-            "Alignment: cosine between a layer's weight change and minus the gradient of backprop, "
-            "at the last evaluation and on average over training."
-        )
-    return " ".join(sentences)
 
 
 def _settings(label: str, settings: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from neurosim.comparison.arms import Arm, differing, words
 from neurosim.comparison.comparison import Comparison
 from neurosim.comparison.measures import Spread
+from neurosim.comparison.probe import RIDGE
 
 
 class TextTable(NamedTuple):
@@ -37,13 +38,26 @@ def main_table(comparison: Comparison) -> TextTable:
     return TextTable(header, _rows(comparison, names, seeds=True))
 
 
-def layer_table(comparison: Comparison) -> TextTable | None:
-    """What each layer has learned, and how close its learning is to backprop; None if unknown."""
-    names = [n for n in comparison.columns if n.startswith(("probe_", "alignment_"))]
-    if not names:
-        return None
-    header = ["arm", *(_heading(name, comparison) for name in names)]
-    return TextTable(header, _rows(comparison, names, seeds=False))
+def layer_tables(comparison: Comparison) -> list[tuple[str, TextTable]]:
+    """What each layer has learned and how close its learning is to backprop, each explained."""
+    about = {
+        "probe_": (
+            f"Probe: test accuracy of ridge regression (penalty {RIDGE:g} a sample) on the "
+            f"standardised settled output of a layer, from at most {comparison.probe:,} training "
+            "samples; `input` is the stimulus itself."
+        ),
+        "alignment_": (
+            "Alignment: cosine between a layer's weight change and minus the gradient of backprop, "
+            "at the last evaluation and on average over training."
+        ),
+    }
+    tables = []
+    for kind, text in about.items():
+        names = [name for name in comparison.columns if name.startswith(kind)]
+        if names:
+            header = ["arm", *(_heading(name, comparison) for name in names)]
+            tables.append((text, TextTable(header, _rows(comparison, names, seeds=False))))
+    return tables
 
 
 def settings_table(comparison: Comparison) -> TextTable | None:

@@ -11,7 +11,7 @@ from neurosim.checks import RunFileError
 from neurosim.comparison import compare, write_report
 from neurosim.comparison.figure import draw
 from neurosim.comparison.report import SUFFIXES, markdown
-from neurosim.comparison.wording import layer_table, main_table
+from neurosim.comparison.wording import layer_tables, main_table
 
 
 def test_all_files_are_written_and_agree(two_arms, tmp_path):
@@ -98,12 +98,14 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(make, tmp_path, monk
 
 
 def test_cells_are_written_for_people(two_arms):
-    main, layers = (table(compare(two_arms, probe=0)) for table in (main_table, layer_table))
+    found = compare(two_arms, probe=0)
+    main, ((about, layers),) = main_table(found), layer_tables(found)
     first = dict(zip(main.header, main.rows[0], strict=True))
     assert first["seeds"] == "0 1"
     assert first["presentations"] == "4,000"
     assert first["peak memory (MB)"] == "200"
     assert first["at 3,000 presentations (%)"] == "70.00"
     assert first["at 3.5 s (%)"] == "80.00 (75.00-85.00)"
+    assert about.startswith("Alignment: cosine")
     assert layers.rows[0] == ["backprop", "-", "-", "-", "-"]
     assert layers.rows[1][1:3] == ["0.400", "0.300"]
