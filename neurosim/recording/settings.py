@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import numpy as np
+
 from neurosim.checks import require, require_one_of
 
 Compression = Literal["gzip", "lzf", "none"]
@@ -19,9 +21,9 @@ class RecordSettings:
     every : int
         Record traces at every k-th presentation; 0 keeps history and events only.
     neurons : int
-        Neurons per layer whose traces are kept, evenly spaced.
+        Neurons per layer whose traces are kept, evenly spaced; 0 keeps none.
     synapses : int
-        Synapses per layer whose traces are kept, drawn from the seed.
+        Synapses per layer whose traces are kept, drawn from the seed; 0 keeps none.
     instants : tuple of int, optional
         Presentations ``first, stop`` that are recorded at every instant.
     budget : float
@@ -44,12 +46,14 @@ class RecordSettings:
     def __post_init__(self) -> None:
         for field in ("every", "neurons", "synapses", "checkpoint_every"):
             value = getattr(self, field)
-            require(value >= 0, f"RecordSettings.{field}", "be 0 or more", value)
+            whole = isinstance(value, int | np.integer) and bool(value >= 0)
+            require(whole, f"RecordSettings.{field}", "be a whole number, 0 or more", value)
         require(self.budget > 0, "RecordSettings.budget", "be positive (bytes)", self.budget)
         require_one_of("RecordSettings.compression", self.compression, get_args(Compression))
         if self.instants is not None:
+            whole = all(isinstance(at, int | np.integer) for at in self.instants)
             require(
-                len(self.instants) == 2 and 0 <= self.instants[0] < self.instants[1],
+                whole and len(self.instants) == 2 and 0 <= self.instants[0] < self.instants[1],
                 "RecordSettings.instants",
                 "be two presentation numbers, 0 <= first < stop",
                 self.instants,

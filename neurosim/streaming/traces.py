@@ -6,7 +6,7 @@ the chunk plus the running sum of its postsynaptic times presynaptic factors.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -59,6 +59,7 @@ class LayerTraces:
         # unsigned, so that the compiled loop need not look for negative ones
         self._slot, self._pre = slot.astype(np.uintp), synapses[:, 1].astype(np.uintp)
         self._compares = circuit.rule.compares
+        self._decays = circuit.weight_decay > 0 or circuit.rule.row_decay
         # with a memory, learning sees the remembered rate
         rate = "rate" if circuit.neurons.memory is None else "memory"
         self._fields = {"drive": "drive", rate: "rate", "gain": "gain", "output": "output"}
@@ -93,7 +94,7 @@ class LayerTraces:
             if not instants:
                 moment = _moment(third, plan, rows)
                 third, filters = third[moment], filters[moment]
-            found |= dict(zip(SCALARS, np.moveaxis(third, -1, 0), strict=True))
+            found |= {name: third[..., i] for i, name in enumerate(SCALARS)}
             if self._compares == "group":
                 found["derivative"] = self._derivative(filters, shown.signal, rows)
                 found["v"] = self._now(shown.signal[-len(shown.rate) :], rows, instants)
@@ -118,8 +119,11 @@ class LayerTraces:
 
     def _derivative(self, filters: np.ndarray, signal: np.ndarray, rows: slice) -> np.ndarray:
         """Derivative signals, from the filters (n, ..., R) of each presentation's instants."""
-        windows = np.lib.stride_tricks.sliding_window_view(signal, filters.shape[-1], axis=0)
-        return np.einsum("t...r,tsr->t...s", filters, windows[:: self._samples][rows])
+        window, found = filters.shape[-1], np.zeros(1)
+        for r in range(window):  # faster than a product of so many small matrices
+            seen = signal[r : len(signal) - window + r + 1 : self._samples][rows]
+            found = found + filters[..., r, None] * (seen if filters.ndim == 2 else seen[:, None])
+        return found
 
     def _follow(self, chunk: Chunk, rows: slice) -> list[np.ndarray]:
         """Weights of the synapses after each presentation, and their last factors."""
@@ -131,8 +135,9 @@ class LayerTraces:
         first, stop, step = rows.indices(len(shown.post))
         shape = (len(range(first, stop, step)), len(current))
         found = [np.empty(shape, np.float32) for _ in SYNAPSES]
+        traces = shown.pre.take(self._pre, axis=1)
         _follow(
-            shown.post, shown.decay, self._slot, shown.pre, self._pre, self._samples, momentum,
+            shown.post, self._decays, shown.decay, self._slot, traces, self._samples, momentum,
             current, speed, first, step, *found,
         )  # fmt: skip
         return found
@@ -145,8 +150,10 @@ def _along(layout: Layout, axis: str, places: np.ndarray | int) -> Layout:
     return Layout((*layout.shape, len(places)), (*layout.axes, axis), {axis: places})
 
 
-def _moment(third: np.ndarray, plan: Plan, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+def _moment(third: np.ndarray, plan: Plan, rows: slice) -> tuple[slice | np.ndarray, Any]:
     """Index of the instant of each presentation that stands for it."""
+    if third.shape[1] == 1:
+        return slice(None), 0
     gate = plan.gate[rows]
     open_ = (gate > 0) | ~gate.any(axis=1, keepdims=True)
     return np.arange(len(third)), np.where(open_, third[..., 0], -1).argmax(axis=1)
@@ -154,12 +161,12 @@ def _moment(third: np.ndarray, plan: Plan, rows: slice) -> tuple[np.ndarray, np.
 
 @njit(cache=True, nogil=True)
 def _follow(
-    post, decay, slot, pre, index, samples, momentum, current, speed, first, step,
+    post, decays, decay, slot, pre, samples, momentum, current, speed, first, step,
     weight, here, there,
 ):  # fmt: skip
     """Weights of synapses through a chunk; every ``step``-th is kept, with its last factors."""
     window, n = post.shape[1], slot.size
-    change = np.empty(n)
+    change, last = np.empty(n), np.empty(n)
     row = 0
     for t in range(post.shape[0]):
         change[:] = 0.0
@@ -167,18 +174,18 @@ def _follow(
         for r in range(window):
             factors, trace = post[t, r], pre[t * samples + r]
             for k in range(n):
-                change[k] += factors[slot[k]] * trace[index[k]]
+                last[k] = factors[slot[k]]
+            for k in range(n):
+                change[k] += last[k] * trace[k]
         for k in range(n):
             speed[k] = momentum * speed[k] + change[k]
-        forgets = decay[t]
+        if decays:
+            for k in range(n):
+                current[k] *= 1.0 - decay[t, slot[k]]
         for k in range(n):
-            current[k] = (1.0 - forgets[slot[k]]) * current[k] + speed[k]
+            current[k] += speed[k]
         if t >= first and (t - first) % step == 0:
-            factors, trace = post[t, window - 1], pre[t * samples + window - 1]
-            for k in range(n):
-                weight[row, k] = current[k]
-            for k in range(n):
-                here[row, k] = factors[slot[k]]
-            for k in range(n):
-                there[row, k] = trace[index[k]]
+            weight[row] = current
+            here[row] = last
+            there[row] = pre[t * samples + window - 1]
             row += 1

@@ -410,10 +410,16 @@ def test_threads_may_append_to_their_own_series(make):
     "change",
     [
         {"every": -1},
+        {"every": 0.5},
+        {"neurons": 2.0},
+        {"synapses": "3"},
         {"budget": 0},
+        {"budget": float("nan")},
         {"compression": "zip"},
         {"instants": (3, 3)},
         {"instants": (-1, 3)},
+        {"instants": (1, 2.5)},
+        {"instants": (1,)},
     ],
 )
 def test_record_settings_are_checked(change):

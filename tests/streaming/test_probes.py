@@ -1,5 +1,7 @@
 """What the probes write down is what happened, judged by the reference engine step by step."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -202,6 +204,37 @@ def test_nothing_is_recorded_unless_asked_for(tmp_path):
         with pytest.raises(SettingError, match=r"Run\.traces\.layer"):
             run.traces("layer1")
         assert set(run.history) >= {"presentations", "accuracy_online", "layer1_similarity"}
+
+
+@pytest.mark.parametrize("neurons", [0, 2])
+@pytest.mark.parametrize("synapses", [0, 3])
+@pytest.mark.parametrize("rule", [GroupedGaussian, PlainGaussian, Oja])
+def test_what_is_not_asked_for_is_neither_kept_nor_computed(tmp_path, neurons, synapses, rule):
+    simulated = simulator(rule=rule())
+    kept = {"every": 1, "instants": (3, 5), "neurons": neurons, "synapses": synapses}
+    with record(tmp_path, stream(), simulated, **kept) as run:
+        found = set(run.traces("layer1"))
+    per_neuron = {"drive", "rate", "gain", "output"}
+    per_neuron |= {"derivative"} if rule is PlainGaussian else set()
+    per_group = {"u"} | ({"v", "derivative"} if rule is GroupedGaussian else set())
+    scalars = set() if rule is Oja else {"b1", "b2", "b3", "third_factor"}
+    both = scalars | per_group | (per_neuron if neurons else set())
+    weights = {"weight", "postsynaptic_factor", "presynaptic_factor"} if synapses else set()
+    assert found == both | {f"instants/{name}" for name in both} | weights
+    assert (simulated._parts.recorded is None) == (synapses == 0)
+    assert [len(chosen) > 0 for chosen in simulated._parts.chosen] == [synapses > 0] * 2
+    simulated.run(stream())  # nobody watches any more
+    assert simulated._parts.recorded is None
+
+
+def test_the_time_spent_includes_that_of_writing(tmp_path, monkeypatch):
+    def slow(recorder):
+        time.sleep(0.3)
+
+    monkeypatch.setattr(Recorder, "flush", slow)
+    simulated = simulator()
+    record(tmp_path, stream(), simulated).close()
+    assert simulated.elapsed > 0.3
 
 
 def test_the_choice_of_synapses_is_drawn_from_the_seed_and_the_layer(tmp_path):
