@@ -25,6 +25,8 @@ from neurosim.plotting.curves import log_axis, ribbon, short
 Draw = Callable[[Axes], None]
 LINES = ("-", "--", ":")
 """Where there are more arms than colours, the same colours in another line."""
+LINES_BESIDE = 14
+"""Lines of text that have room beside a panel."""
 WIDTHS = (0.0, 7.0, 10.5, 13.0, 15.0)
 """Of the figure (inches), by the most panels in a row."""
 RATIO = 8.0
@@ -153,7 +155,7 @@ def _finals(panel: Axes, comparison: Comparison, looks: Sequence[Look]) -> None:
         errors, mean = _error(np.array(accuracy.known)), _error(np.array([accuracy.mean]))
         panel.barh(row, np.ptp(errors), 0.4, errors.min(), color=look.color, alpha=0.25, lw=0)
         panel.plot(errors, np.full(len(errors), row), "o", color=look.color, ms=4, mew=0)
-        panel.vlines(mean, row - 0.28, row + 0.28, color=look.color, lw=2)
+        panel.vlines(mean, row - 0.28, row + 0.28, lw=2, **look.style())
         panel.annotate(
             f"{100 * accuracy.mean:.2f} %",
             (1.0, row),
@@ -165,7 +167,10 @@ def _finals(panel: Axes, comparison: Comparison, looks: Sequence[Look]) -> None:
     panel.set(title="Test accuracy at the end", xlabel="test error (%)")
     panel.set_ylim(len(looks) - 0.4, -0.6)
     labels = [textwrap.fill(look.label, 22) for look in looks]
-    panel.set_yticks(range(len(looks)), labels)
+    if sum(label.count("\n") + 1 for label in labels) <= LINES_BESIDE:
+        panel.set_yticks(range(len(looks)), labels)
+    else:  # order and colours are those of the legend
+        panel.set_yticks([])
     panel.grid(visible=False, axis="y")
     panel.margins(x=0.08)
     log_axis(panel.xaxis)
