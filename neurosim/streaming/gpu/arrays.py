@@ -55,8 +55,17 @@ def times_of(xp: ModuleType, form: Form, plans: Sequence[Plan], place: Array) ->
         mean_keep=joined("mean_keep", "float64"),
         mean_filter=joined("mean_filter", "float64"),
         trace_weight=joined("trace_weight", "float64"),
+        step=joined("step", "float64"),
+        at_rest=xp.asarray(plans[0].at_rest),
         place=xp.asarray(place),
     )
+
+
+def steps_of(xp: ModuleType, plans: Sequence[Plan]) -> Array:
+    """Seconds before each trace of a chunk, (replicas, T * P)."""
+    rows = [xp.asarray(p.step, "float64")[xp.asarray(p.geometry)].reshape(-1) for p in plans]
+    array: Array = xp.stack(rows)
+    return array
 
 
 def work_of(
@@ -92,12 +101,14 @@ def work_of(
         return array
 
     rate, gain = carried("trace_rate"), carried("trace_gain")
+    start = product(inputs, turned(state["weights"]))
     offsets = np.cumsum([0, *(len(plan.filter) for plan in plans[:-1])])
     matrices = [xp.asarray(p.geometry) + int(o) for p, o in zip(plans, offsets, strict=True)]
     return Work(
-        start=product(inputs, turned(state["weights"])),
+        start=start,
         speed_start=product(inputs, turned(state["velocity"])) if form.momentum else zeros(0, 0),
         gram=product(inputs, turned(pre)),
+        output=xp.empty_like(start) if form.memory else start,
         rate=rate,
         gain=gain,
         normalized=carried("trace_normalized") if form.grouped else rate,
@@ -107,6 +118,9 @@ def work_of(
         speed=zeros(0 if direct else length, n_post),
         keep_w=xp.ones((replicas, n_post), dtype),
         keep_v=zeros(n_post),
+        hidden=state["hidden"],
+        memory=state["memory"],
+        background=state["background"],
         mean_rate=state["mean_rate"],
         mean_square=state["mean_square"],
         mean=state["third_factor_mean"],

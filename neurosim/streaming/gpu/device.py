@@ -14,7 +14,17 @@ import numpy as np
 from numba import cuda
 
 from neurosim.ops.nonlinearity import SELU_ALPHA, SELU_SCALE
+from neurosim.streaming.gpu.form import Settings
 from neurosim.streaming.gpu.threads import WARP, Threads
+
+
+@cuda.jit(device=True)
+def settings_of(row: Any) -> Any:
+    """`Settings` of a replica from its row of numbers."""
+    return Settings(
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10],
+        row[11],
+    )  # fmt: skip
 
 
 @functools.lru_cache(maxsize=64)

@@ -19,10 +19,15 @@ from neurosim.checks import SettingError, require
 from neurosim.streaming.chunked import constants_of
 from neurosim.streaming.circuit import LayerCircuit, Shown, State
 from neurosim.streaming.gpu import arrays
-from neurosim.streaming.gpu.form import Form, Settings, Times, Work
+from neurosim.streaming.gpu.form import Form, Settings, Work
 from neurosim.streaming.gpu.kernel import build
+from neurosim.streaming.gpu.memory import BLOCK, build_terminals
 from neurosim.streaming.gpu.threads import share_out
 from neurosim.streaming.plan import Plan
+
+CARRIED = (
+    "hidden", "memory", "memory_pre", "background", "mean_rate", "mean_square", "third_factor_mean",
+)  # fmt: skip
 
 
 class GpuEnsemble:
@@ -40,24 +45,22 @@ class GpuEnsemble:
     Raises
     ------
     SettingError
-        If the circuits differ in more than numbers, or have neurons with dynamics of their own.
+        If the circuits differ in more than numbers, or their normalization is recurrent.
     """
 
     def __init__(self, circuits: Sequence[LayerCircuit], *, threads: int = 1024) -> None:
         require(len(circuits) > 0, "GpuEnsemble.circuits", "be one or more", len(circuits))
         for circuit in circuits:
-            if circuit.neurons.sampled:
-                raise SettingError(
-                    f"GpuEngine.neurons must follow their drive at once; got {circuit.neurons}. "
-                    "Run levels with leaky integration, memory or recurrent normalization on the "
-                    "CPU."
-                )
+            normalization = circuit.neurons.normalization
+            remedy = "Run recurrent normalization on the CPU."
+            require(normalization is None, "GpuEngine.normalization", "be algebraic",
+                    normalization, remedy)  # fmt: skip
         _require_alike([_traits(circuit) for circuit in circuits])
         first = circuits[0]
         constants = [constants_of(circuit) for circuit in circuits]
         rows = [np.array(c.rule.constants(c.layer), np.float64) for c in circuits]
         self._form = _form(first, threads)
-        self._divisive = constants[0].divisive
+        self._background = np.stack([circuit.background for circuit in circuits])
         self._settings = np.array([[getattr(c, n) for n in Settings._fields] for c in constants])
         self._numbers = np.stack(rows)
         self._held: dict[str, Array] = {}
@@ -98,18 +101,33 @@ class GpuEnsemble:
         place = np.full(form.threads.n_post, -1, np.int32)
         place[known] = np.arange(len(known))
         state = dict(state)
-        for name in ("mean_rate", "mean_square", "third_factor_mean"):
+        for name in CARRIED:
             state[name] = state[name].copy()
-        pre = xp.concatenate([state["trace_pre"], inputs], axis=1)
+        now = self._remembered(xp, state, plans, inputs) if form.memory else inputs
+        pre = xp.concatenate([state["trace_pre"], now], axis=1)
         work = arrays.work_of(
             xp, form, state, plans, inputs, pre, len(known),
             self._constant(xp, "settings", self._settings),
             self._constant(xp, "numbers", self._numbers),
         )  # fmt: skip
-        _launch(xp, form, work, arrays.times_of(xp, form, plans, place))
+        times = arrays.times_of(xp, form, plans, place)
+        _launch(xp, build(form), len(plans), form.threads.total, work, times)
         power = self._settings[:, Settings._fields.index("momentum")] ** len(plans[0].eta)
         arrays.learn(form, state, work, pre, xp.asarray(power, form.dtype))
         return self._after(xp, form, state, work, pre, back)
+
+    def _remembered(
+        self, xp: ModuleType, state: State, plans: Sequence[Plan], inputs: Array
+    ) -> Array:
+        """What the presynaptic terminals remember at each trace; moves their memory on."""
+        remembered = xp.empty_like(inputs)
+        blocks = -(-inputs[:, 0].size // BLOCK)
+        _launch(
+            xp, build_terminals(self._form.dtype), blocks, BLOCK, state["memory_pre"],
+            self._constant(xp, "background", self._background), inputs, arrays.steps_of(xp, plans),
+            self._constant(xp, "settings", self._settings), remembered,
+        )  # fmt: skip
+        return remembered
 
     def _constant(self, xp: ModuleType, name: str, array: np.ndarray) -> Array:
         """A constant on the device, moved there once."""
@@ -130,9 +148,10 @@ class GpuEnsemble:
         for name, array in (window | {"signal": signal, "pre": pre}).items():
             state[f"trace_{name}"] = array[:, n:].copy()
         now = {name: array[:, history:] for name, array in window.items()}
+        output = work.output if form.memory else now["normalized" if form.divisive else "rate"]
         order = xp.asarray(back)
         shown = Shown(
-            output=now["normalized" if self._divisive else "rate"], drive=work.start, **now,
+            output=output, drive=work.start, **now,
             variance=work.variance[:, history:], signal=signal, pre=pre, third=work.third,
             post=work.post[..., order], decay=work.decay[..., order],
         )  # fmt: skip
@@ -151,7 +170,7 @@ class GpuEngine:
     Raises
     ------
     SettingError
-        If the neurons have dynamics of their own.
+        If the normalization is recurrent.
     """
 
     def __init__(self, circuit: LayerCircuit, *, threads: int = 1024) -> None:
@@ -177,9 +196,13 @@ def _form(circuit: LayerCircuit, threads: int) -> Form:
         rule=type(circuit.rule),
         dtype=circuit.layer.weights.dtype.name,
         grouped=grouped,
+        divisive=constants.divisive,
         code=constants.code,
         # without groups a rule of group signals hears of its own neuron
         compares=0 if constants.compares == 1 and not grouped else constants.compares,
+        leaky=constants.leaky > 0,
+        memory=constants.memory,
+        measured=constants.measured,
         averages=constants.averages > 0,
         momentum=constants.momentum > 0,
         decays=constants.decays,
@@ -200,6 +223,7 @@ def _traits(circuit: LayerCircuit) -> dict[str, Any]:
         "shape of the weights": layer.weights.shape,
         "nonlinearity": layer.nonlinearity.name,
         "groups": (constants.groups, constants.divisive),
+        "what neurons do": (constants.leaky > 0, constants.memory, constants.measured),
         "whether there is momentum": constants.momentum > 0,
         "whether there is decay": constants.decays,
         "whether there are averages": constants.averages > 0,
@@ -225,12 +249,18 @@ def _module(state: State, inputs: Array) -> ModuleType:
     return xp
 
 
-def _launch(xp: ModuleType, form: Form, work: Work, times: Times) -> None:
-    """Queue the kernel behind what was queued before; nobody waits."""
-    kernel, blocks, stream = build(form), len(work.eta), 0
+def _launch(xp: ModuleType, kernel: Any, blocks: int, threads: int, *arguments: Any) -> None:
+    """Queue a kernel behind what was queued before; nobody waits."""
+    stream = 0
     if xp is not np:
         # numba would wait for CuPy's stream, were it not told that this is the stream it uses
         stream = cuda.external_stream(xp.cuda.get_current_stream().ptr)
-        work = Work(*(cuda.as_cuda_array(array, sync=False) for array in work))
-        times = Times(*(cuda.as_cuda_array(array, sync=False) for array in times))
-    kernel[blocks, form.threads.total, stream](work, times)
+        arguments = tuple(map(_view, arguments))
+    kernel[blocks, threads, stream](*arguments)
+
+
+def _view(argument: Any) -> Any:
+    """A CuPy array, or a named tuple of them, as numba sees it."""
+    if isinstance(argument, tuple):
+        return type(argument)(*map(_view, argument))
+    return cuda.as_cuda_array(argument, sync=False)

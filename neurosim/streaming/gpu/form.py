@@ -14,9 +14,11 @@ class Form(NamedTuple):
 
     rule : its `factors` become a device function.
     dtype : name of the weights' type.
-    grouped : whether the layer has groups.
+    grouped, divisive : whether the layer has groups, and passes on what they normalize.
     code : `Nonlinearity.code`.
     compares : 0 rates, 1 group signals, 2 nothing.
+    leaky, memory : whether neurons integrate their drive, and remember their rate.
+    measured : whether the background of the memory is measured.
     averages, momentum, decays, records : whether there are any.
     samples, window, instants : traces a presentation (P), in the window (R), instants (I).
     threads : which thread owns which neurons.
@@ -25,8 +27,12 @@ class Form(NamedTuple):
     rule: type[PlasticityRule]
     dtype: str
     grouped: bool
+    divisive: bool
     code: int
     compares: int
+    leaky: bool
+    memory: bool
+    measured: bool
     averages: bool
     momentum: bool
     decays: bool
@@ -43,7 +49,7 @@ class Form(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """Numbers of a replica's circuit, in this order along the last axis of `Work.settings`."""
+    """Numbers of `compiled.Constants`, in this order along the last axis of `Work.settings`."""
 
     slope: float
     p: float
@@ -53,6 +59,10 @@ class Settings(NamedTuple):
     averages: float
     momentum: float
     decay: float
+    leaky: float
+    memory_leak: float
+    memory_tau: float
+    memory_scale: float
 
 
 class Work(NamedTuple):
@@ -62,10 +72,11 @@ class Work(NamedTuple):
 
     start, speed_start : (N, n_post) products with the weights and the velocities at the chunk's
         start; ``start`` becomes the drive. gram : (N, H + N) inputs times presynaptic traces.
+    output : (N, n_post) what the next layer sees, where neurons have a memory.
     rate, gain, normalized : (H + N, n_post); variance, power : (H + N, groups), u and u^(1-p),
         in the window before its deviation from the mean.
     change, speed, keep_w, keep_v : as in `compiled.Sums`.
-    mean_rate, mean_square, mean : as in the state of a circuit.
+    hidden, memory, background, mean_rate, mean_square, mean : as in the state of a circuit.
     third : (T, I, 4); post, decay : (T, R, K), (T, K).
     settings, numbers : `Settings`; the rule's constants.
     geometry, eta, teaching, gate : as in `Plan`, geometry into the matrices of all replicas.
@@ -74,6 +85,7 @@ class Work(NamedTuple):
     start: Array
     speed_start: Array
     gram: Array
+    output: Array
     rate: Array
     gain: Array
     normalized: Array
@@ -83,6 +95,9 @@ class Work(NamedTuple):
     speed: Array
     keep_w: Array
     keep_v: Array
+    hidden: Array
+    memory: Array
+    background: Array
     mean_rate: Array
     mean_square: Array
     mean: Array
@@ -100,8 +115,8 @@ class Work(NamedTuple):
 class Times(NamedTuple):
     """What all replicas share: the matrices of `Plan`, and where chosen neurons are recorded.
 
-    filter is of the weights' type, the others are float64; place : (n_post,) index among the chosen
-    neurons, or -1.
+    filter is of the weights' type, at_rest bool, the others are float64; place : (n_post,) index
+    among the chosen neurons, or -1.
     """
 
     filter: Array
@@ -109,4 +124,6 @@ class Times(NamedTuple):
     mean_keep: Array
     mean_filter: Array
     trace_weight: Array
+    step: Array
+    at_rest: Array
     place: Array

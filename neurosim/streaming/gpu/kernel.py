@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
-from neurosim.streaming.gpu.form import Form, Settings, Work
+from neurosim.streaming.gpu.device import settings_of
+from neurosim.streaming.gpu.form import Form, Work
 from neurosim.streaming.gpu.learn import build_learn
 from neurosim.streaming.gpu.respond import build_respond
 from neurosim.streaming.gpu.third import build_third
@@ -48,16 +49,16 @@ def build(form: Form) -> Any:
     def walk(replicas, times):
         b = cuda.blockIdx.x
         work = Work(
-            replicas.start[b], replicas.speed_start[b], replicas.gram[b], replicas.rate[b],
-            replicas.gain[b], replicas.normalized[b], replicas.variance[b], replicas.power[b],
+            replicas.start[b], replicas.speed_start[b], replicas.gram[b], replicas.output[b],
+            replicas.rate[b], replicas.gain[b], replicas.normalized[b], replicas.variance[b],
+            replicas.power[b],
             replicas.change[b], replicas.speed[b], replicas.keep_w[b], replicas.keep_v[b],
+            replicas.hidden[b], replicas.memory[b], replicas.background[b],
             replicas.mean_rate[b], replicas.mean_square[b], replicas.mean[b], replicas.third[b],
             replicas.post[b], replicas.decay[b], replicas.settings[b], replicas.numbers[b],
             replicas.geometry[b], replicas.eta[b], replicas.teaching[b], replicas.gate[b],
         )  # fmt: skip
-        put = work.settings
-        settings = Settings(put[0], put[1], put[2], put[3], put[4], put[5], put[6], put[7])
-        slope, p, delta = kind(settings.slope), kind(settings.p), kind(settings.delta)
+        settings = settings_of(work.settings)
         own = cuda.local.array(slots, np.int32)
         z = cuda.local.array(slots, kind)
         decayed = cuda.local.array(slots, kind)
@@ -71,7 +72,7 @@ def build(form: Form) -> Any:
             u = work.geometry[t]
             power *= settings.momentum
             for sample in range(samples):
-                respond(work, slope, p, delta, t, sample, own, z, of_teams)
+                respond(work, times, settings, t, u, sample, own, z, of_teams)
             if compares < 2:
                 mean = third(work, times, settings.sigma, settings.gamma, mean, t, u, own, changes,
                              pulse, of_warps)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numba import cuda
 
 from neurosim.streaming.gpu.device import nonlinearity, team_sum
 from neurosim.streaming.gpu.form import Form
+from neurosim.streaming.gpu.memory import memory_of
 
 
 def build_respond(form: Form) -> Any:
@@ -20,12 +22,13 @@ def build_respond(form: Form) -> Any:
     """
     kind = np.dtype(form.dtype).type
     momentum, decays, grouped = form.momentum, form.decays, form.grouped
+    leaky, memory, measured, divisive = form.leaky, form.memory, form.measured, form.divisive
     samples, history, threads = form.samples, form.history, form.threads
     groups, size, lanes, teams = threads.groups, threads.size, threads.lanes, threads.teams
     slots, rounds, each = threads.slots, threads.rounds, threads.each
     zero, inverse = kind(0), kind(1.0 / size)
     rate_of, gain_of = nonlinearity(form.code, form.dtype)
-    sum_of = team_sum(threads)
+    sum_of, remember = team_sum(threads), memory_of(form.dtype)
 
     @cuda.jit(device=True)
     def correct(work, row, known, own, a):
@@ -59,8 +62,8 @@ def build_respond(form: Form) -> Any:
             c += 1
 
     @cuda.jit(device=True)
-    def normalize(work, s, p, delta, own, z, room):
-        """Group statistics and divisive normalization of trace s; see `ops.grouping`."""
+    def normalize(work, target, row, s, settings, own, z, room):
+        """Group statistics of trace s, and normalized rates to a row; see `ops.grouping`."""
         thread = cuda.threadIdx.x
         for j in range(rounds):
             group = thread // lanes + j * teams
@@ -75,28 +78,50 @@ def build_respond(form: Form) -> Any:
                     centred = z[j * each + k] - mean
                     z[j * each + k] = centred
                     squares += centred * centred
-            u = (sum_of(squares, room[1]) + delta) * inverse
-            divisor = u**p
+            u = (sum_of(squares, room[1]) + kind(settings.delta)) * inverse
+            divisor = u ** kind(settings.p)
             for k in range(each):
                 if own[j * each + k] >= 0:
-                    work.normalized[s, own[j * each + k]] = z[j * each + k] / divisor
+                    target[row, own[j * each + k]] = z[j * each + k] / divisor
             if thread % lanes == 0 and thread // lanes < teams and group < groups:
                 work.variance[s, group] = u
                 work.power[s, group] = u / divisor
 
     @cuda.jit(device=True)
-    def respond(work, slope, p, delta, t, sample, own, z, room):
-        row = t * samples + sample
-        s = history + row
+    def respond(work, times, settings, t, u, sample, own, z, room):
+        row, step = t * samples + sample, times.step[u, sample]
+        s, slope = history + row, kind(settings.slope)
         correct(work, row, history + t * samples, own, z)
         for j in range(slots):
             n = own[j]
             if n >= 0:
                 work.start[row, n] = z[j]
+                if leaky:
+                    keep = kind(math.exp(-step / settings.leaky))
+                    work.hidden[n] = z[j] + (work.hidden[n] - z[j]) * keep
+                    z[j] = work.hidden[n]
                 z[j] = rate_of(z[j], slope)
                 work.rate[s, n] = z[j]
-                work.gain[s, n] = gain_of(z[j], slope)
+        if memory:
+            for j in range(slots):
+                if own[j] >= 0:
+                    work.output[row, own[j]] = z[j]
+            if divisive:
+                normalize(work, work.output, row, s, settings, own, z, room)
+            rest = measured and times.at_rest[sample] and step > 0.0
+            for j in range(slots):
+                n = own[j]
+                if n >= 0:
+                    if rest:
+                        work.background[n] = work.rate[s, n]
+                    work.memory[n], z[j] = remember(
+                        settings, work.memory[n], work.rate[s, n], work.background[n], step
+                    )
+                    work.rate[s, n] = z[j]
+        for j in range(slots):
+            if own[j] >= 0:
+                work.gain[s, own[j]] = gain_of(z[j], slope)
         if grouped:
-            normalize(work, s, p, delta, own, z, room)
+            normalize(work, work.normalized, s, s, settings, own, z, room)
 
     return respond

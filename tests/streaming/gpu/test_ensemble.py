@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurosim.checks import SettingError
-from neurosim.dynamics import LeakyIntegrator, SmoothedDerivative
+from neurosim.dynamics import RecurrentNormalization, SmoothedDerivative
 from neurosim.layers import Dense
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.nonlinearity import Nonlinearity
@@ -128,9 +128,10 @@ def test_circuits_that_compute_different_things_are_refused(other, said):
         GpuEnsemble([circuit(0), other])
 
 
-def test_neurons_with_dynamics_are_refused():
-    one = replace(circuit(0), neurons=NeuronDynamics(leaky=LeakyIntegrator(tau=0.01)))
-    with pytest.raises(SettingError, match=r"follow their drive at once; got .*tau=0.01"):
+def test_recurrent_normalization_is_refused():
+    pool = RecurrentNormalization(group_size=3)
+    one = replace(circuit(0), neurons=NeuronDynamics(normalization=pool))
+    with pytest.raises(SettingError, match=r"be algebraic; got Recurrent.* on the CPU\."):
         GpuEngine(one)
 
 

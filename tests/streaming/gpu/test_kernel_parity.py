@@ -9,13 +9,14 @@ from typing import ClassVar, Literal
 import numpy as np
 import pytest
 
-from neurosim.dynamics import SmoothedDerivative
+from neurosim.dynamics import LeakyIntegrator, MemoryTrace, SmoothedDerivative
 from neurosim.layers import Dense
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.nonlinearity import CODES, Nonlinearity
 from neurosim.plasticity import RULES, Factors, PlasticityRule
 from neurosim.streaming.circuit import LayerCircuit
 from neurosim.streaming.continuous import Continuous
+from neurosim.streaming.neuron import NeuronDynamics
 from neurosim.streaming.presentations import UNLABELLED, Presentations
 from neurosim.streaming.third_factor import ThirdFactorCircuit
 from neurosim.streaming.timeline import TwoPoint
@@ -68,6 +69,15 @@ class Case:
         return f"{' '.join(parts)} {ways} {self.n_post} {self.dtype}"
 
     @property
+    def neurons(self) -> NeuronDynamics:
+        memory = MemoryTrace(tau=0.01, scale=2.0, leak=0.01)
+        return NeuronDynamics(
+            leaky=LeakyIntegrator(tau=0.01) if "leaky" in self.level else None,
+            memory=memory if "memory" in self.level else None,
+            measured_background="forgetful" not in self.level,
+        )
+
+    @property
     def timeline(self):
         if self.level.startswith("two-point"):
             return TwoPoint(remembered=3 if self.level == "two-point of 3" else 1)
@@ -76,7 +86,8 @@ class Case:
             duration=DURATION,
             shortest=DURATION * 0.8,
             gaps="gaps" in self.level,
-            nodes=2,
+            nodes=1 if self.neurons.sampled else 2,
+            sampled=self.neurons.sampled,
             delay=0.02 if "delayed" in self.level else 0.0,
         )
 
@@ -88,6 +99,7 @@ class Case:
             layer=Dense(weights, Nonlinearity(name=self.nonlinearity, slope=0.1), self.grouping),
             rule=rule,
             third_factor=ThirdFactorCircuit(sigma=self.sigma, beta=0.05),
+            neurons=self.neurons,
             momentum=self.momentum,
             weight_decay=self.decay,
             background=np.full(N_PRE, 0.2, self.dtype),
@@ -108,6 +120,7 @@ class Case:
     @property
     def eta(self) -> np.ndarray:
         rate = {"bcm": 0.05, "oja": 0.05, "hebb": 0.05, "grouped": 4.0}.get(self.rule, 0.5)
+        rate *= 1 if "two" in self.level else 4  # a transient is shorter than a presentation
         return rate * (1 - self.momentum) * np.linspace(1, 0.5, self.length)
 
 
@@ -129,6 +142,15 @@ CASES = (
     Case(level="smoothed", cuts=(3, 1)),
     Case(level="smoothed with gaps", rule="user's", momentum=0.5, cuts=(5,)),
     Case(level="smoothed with gaps, delayed", rule="plain", decay=0.3),
+    Case(level="leaky", length=4),
+    Case(level="memory with gaps", length=4, cuts=(2,)),
+    Case(level="forgetful memory", rule="plain", grouping=None, length=4, momentum=0.5),
+    Case(
+        level="leaky memory with gaps",
+        rule="oja",
+        length=4,
+        grouping=Grouping(divisive=False, groups=2),
+    ),
     # every way to share neurons out: few threads, idle ones, uneven groups, several warps
     *(Case(threads=threads, n_post=12, grouping=Grouping(groups=3)) for threads in (1, 2, 16)),
     Case(threads=16, n_post=14, grouping=Grouping(groups=7)),
