@@ -53,6 +53,11 @@ class Comparison:
         return [result for arm in self.arms for result in arm.results]
 
     @property
+    def measured_on(self) -> str:
+        """``test``, ``validation`` or, in mixed company, both."""
+        return " or ".join(sorted({result.measured_on for result in self.results}))
+
+    @property
     def columns(self) -> list[str]:
         """Names of the figures that at least one arm has, in order."""
         found = dict.fromkeys(name for figures in self.figures for name in figures)

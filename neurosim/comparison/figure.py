@@ -87,7 +87,16 @@ def _outcome(comparison: Comparison, looks: Sequence[Look]) -> list[Draw]:
     ):
         bands = _bands(comparison, clock)
         if any(len(curve.x) > 1 for curve in bands):
-            panels.append(partial(_curves, bands=bands, looks=looks, title=title, label=label))
+            panels.append(
+                partial(
+                    _curves,
+                    bands=bands,
+                    looks=looks,
+                    title=title,
+                    label=label,
+                    error=_error_label(comparison),
+                )
+            )
     return [*panels, partial(_finals, comparison=comparison, looks=looks)]
 
 
@@ -127,13 +136,17 @@ def _error(accuracy: np.ndarray) -> np.ndarray:
     return np.maximum(100 * (1 - accuracy), 1e-3)
 
 
+def _error_label(comparison: Comparison) -> str:
+    return f"{comparison.measured_on} error (%)"
+
+
 def _curves(
-    panel: Axes, bands: Sequence[Band], looks: Sequence[Look], title: str, label: str
+    panel: Axes, bands: Sequence[Band], looks: Sequence[Look], title: str, label: str, error: str
 ) -> None:
     for curve, look in zip(bands, looks, strict=True):
         if len(curve.x):
             ribbon(panel, *curve, **look.style())
-    panel.set(title=title, xlabel=label, ylabel="test error (%)")
+    panel.set(title=title, xlabel=label, ylabel=error)
     log_axis(panel.yaxis)
     _clock(panel, bands)
 
@@ -164,7 +177,7 @@ def _finals(panel: Axes, comparison: Comparison, looks: Sequence[Look]) -> None:
             textcoords="offset points",
             va="center",
         )
-    panel.set(title="Test accuracy at the end", xlabel="test error (%)")
+    panel.set(title="Accuracy at the end", xlabel=_error_label(comparison))
     panel.set_ylim(len(looks) - 0.4, -0.6)
     labels = [textwrap.fill(look.label, 22) for look in looks]
     if sum(label.count("\n") + 1 for label in labels) <= LINES_BESIDE:
@@ -189,7 +202,7 @@ def _probes(
         if known:
             x = np.array([k for k, _ in known]) + shift
             _bars(panel, x, [s for _, s in known], look)
-    panel.set(title="Linear probe of each layer", ylabel="test error (%)")
+    panel.set(title="Linear probe of each layer", ylabel=_error_label(comparison))
     panel.set_xticks(range(len(places)), [_spaced(place) for place in places])
     panel.grid(visible=False, axis="x")
     log_axis(panel.yaxis)

@@ -42,8 +42,8 @@ def layer_tables(comparison: Comparison) -> list[tuple[str, TextTable]]:
     """What each layer has learned and how close its learning is to backprop, each explained."""
     about = {
         "probe_": (
-            f"Probe: test accuracy of ridge regression (penalty {RIDGE:g} a sample) on the "
-            f"standardised settled output of a layer, from at most {comparison.probe:,} training "
+            f"Probe: {comparison.measured_on} accuracy of ridge regression "
+            f"(penalty {RIDGE:g} a sample) on the standardised settled output of a layer, from at most {comparison.probe:,} training "
             "samples; `input` is the stimulus itself."
         ),
         "alignment_": (
@@ -75,7 +75,7 @@ def settings_table(comparison: Comparison) -> TextTable | None:
 
 def run_table(comparison: Comparison) -> TextTable:
     """Every run file."""
-    header = ["arm", "seed", "file", "status", "test accuracy (%)", "presentations", "seconds"]
+    header = ["arm", "seed", "file", "status", "accuracy (%)", "presentations", "seconds"]
     header += ["device", "threads", "started", "commit", "numpy"]
     rows = []
     for arm in comparison.arms:
@@ -111,7 +111,7 @@ def _heading(name: str, comparison: Comparison) -> str:
     if name.startswith("probe_"):
         return f"probe {name.removeprefix('probe_')} (%)"
     fixed = {
-        "test_accuracy": "test accuracy (%)",
+        "test_accuracy": f"{comparison.measured_on} accuracy (%)",
         "presentations_per_second": "presentations/s",
         "peak_memory": "peak memory (MB)",
         "accuracy_at_presentations": f"at {comparison.presentations:,.0f} presentations (%)",

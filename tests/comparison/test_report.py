@@ -73,9 +73,16 @@ def test_any_number_of_arms_seeds_and_layers_can_be_drawn(make, drawn, arms, see
 
 def test_one_evaluation_without_error_can_be_drawn_and_mixed_data_are_said_to_be(make, drawn):
     once = {"presentations": (10,), "elapsed": (1.0,), "accuracy": (1.0,)}
-    paths = [make("a.h5", history=once, finish=False), make("b.h5", 1, history=once, widths=[8, 8])]
+    held_out = {"measured_on": "validation"}
+    paths = [
+        make("a.h5", history=once, finish=False),
+        make("b.h5", 1, history=once, summary=held_out, widths=[8, 8]),
+    ]
     comparison = compare(paths, probe=0, mixed=True)
-    assert "Runs differ in their data or networks" in drawn(comparison)
+    svg = drawn(comparison)
+    assert "Runs differ in their data or networks" in svg
+    assert "test or validation error (%)" in svg
+    assert main_table(comparison).header[2] == "test or validation accuracy (%)"
     assert "widths: 12 8 in a.h5.partial; 8 8 in b.h5" in markdown(comparison, "c")
 
 
