@@ -43,8 +43,8 @@ def layer_tables(comparison: Comparison) -> list[tuple[str, TextTable]]:
     about = {
         "probe_": (
             f"Probe: {comparison.measured_on} accuracy of ridge regression "
-            f"(penalty {RIDGE:g} a sample) on the standardised settled output of a layer, from at most {comparison.probe:,} training "
-            "samples; `input` is the stimulus itself."
+            f"(penalty {RIDGE:g} a sample) on the standardised settled output of a layer, from at "
+            f"most {comparison.probe:,} training samples; `input` is the stimulus itself."
         ),
         "alignment_": (
             "Alignment: cosine between a layer's weight change and minus the gradient of backprop, "
