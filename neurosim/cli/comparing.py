@@ -86,8 +86,8 @@ def compare_command(words: Sequence[str]) -> int:
 def _print(table: TextTable) -> None:
     shown = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for index, title in enumerate(table.header):
-        side = "right" if index and title != "seeds" else "left"
-        shown.add_column(title, justify=side, overflow="fold")
+        number = index > 0 and title != "seeds"
+        shown.add_column(title, justify="right" if number else "left", overflow="fold")
     for row in table.rows:
         shown.add_row(*map(Text, row))
     console().print(shown)
