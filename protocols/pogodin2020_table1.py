@@ -77,7 +77,7 @@ def run(config: Config, recorder: Recorder) -> Path:
         figures = {"accuracy": now.accuracy(data.x_test, data.y_test)}
         if probed:
             stimuli, labels = data.x_train[chosen], data.y_train[chosen]
-            gradient = backprop_gradient(now, stimuli, labels)
+            gradient = backprop_gradient(now, stimuli, labels, config.batch)
             figures |= alignment(rehearse(training, stimuli, labels), gradient)
         return figures
 

@@ -30,11 +30,10 @@ def rehearse(trainer: Trainer, stimuli: np.ndarray, labels: np.ndarray) -> dict[
         By layer, float64; layers that do not learn are left out.
     """
     driver, network = replace(trainer._driver, dropout=None), trainer.network
-    fewest = driver.smallest_batch
+    fewest = max(driver.smallest_batch, network.smallest_batch)
     require(len(labels) >= fewest, "rehearse.labels", f"be at least {fewest}", len(labels))
     changes: dict[str, np.ndarray] = {}
-    parts = np.array_split(np.arange(len(labels)), max(1, len(labels) // trainer._batch))
-    for number, chosen in enumerate(parts):
+    for number, chosen in enumerate(parts(len(labels), trainer._batch)):
         shown = stimuli[chosen].astype(network.dtype, copy=False)
         seeds = trainer._seeds.child(f"rehearsal/{number}")
         batch = Batch(shown, labels[chosen], 0, number, seeds)
@@ -44,3 +43,8 @@ def rehearse(trainer: Trainer, stimuli: np.ndarray, labels: np.ndarray) -> dict[
                 total = changes.setdefault(lesson.name, np.zeros(gradient.shape))
                 total -= len(chosen) / len(labels) * gradient
     return changes
+
+
+def parts(samples: int, batch: int) -> list[np.ndarray]:
+    """Indices of the samples in equal batches of at least ``batch``, or in one of them all."""
+    return np.array_split(np.arange(samples), max(1, samples // batch))

@@ -10,18 +10,18 @@ do with one another have about 1 / sqrt(number of weights).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
+from neurosim.batched.rehearsal import parts
 from neurosim.checks import require
 from neurosim.network import Network
 from neurosim.objectives import cross_entropy
 
-BATCH = 1024
-
 
 def backprop_gradient(
-    network: Network, stimuli: np.ndarray, labels: np.ndarray
+    network: Network, stimuli: np.ndarray, labels: np.ndarray, batch: int = 1024
 ) -> dict[str, np.ndarray]:
     """Gradient of the read-out's mean cross-entropy at the weights of each layer.
 
@@ -31,6 +31,8 @@ def backprop_gradient(
         Its settled responses are what the read-out sees.
     stimuli : ndarray, shape (n, n_inputs)
     labels : ndarray of int, shape (n,)
+    batch : int
+        Samples taken together; matters only to batch norm, which then uses their own statistics.
 
     Returns
     -------
@@ -41,12 +43,11 @@ def backprop_gradient(
         name: np.zeros(layer.weights.shape)
         for name, layer in zip(network.names, network.layers, strict=True)
     }
-    for first in range(0, len(labels), BATCH):
-        part = slice(first, first + BATCH)
-        share = len(labels[part]) / len(labels)
+    network = replace(network, layers=tuple(layer.learning() for layer in network.layers))
+    for part in parts(len(labels), batch):
         gradients = _gradients(network, stimuli[part].astype(network.dtype), labels[part])
         for name, gradient in gradients.items():
-            found[name] += share * gradient
+            found[name] += len(part) / len(labels) * gradient
     return found
 
 

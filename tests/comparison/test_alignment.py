@@ -11,7 +11,7 @@ from neurosim.objectives import cross_entropy
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.nonlinearity import Nonlinearity
 from neurosim.seeds import Seeds
-from tests.batched.parts import DRIVERS, build
+from tests.batched.parts import DRIVERS
 
 RNG = np.random.default_rng(0)
 LABELS = RNG.integers(0, 3, 40)
@@ -24,13 +24,12 @@ def loss(network):
 
 @pytest.mark.parametrize("reads", ["last", "all"])
 @pytest.mark.parametrize("grouping", [None, Grouping(groups=4), Grouping(groups=4, divisive=False)])
-def test_the_gradient_is_that_of_the_loss(reads, grouping, monkeypatch):
-    monkeypatch.setattr("neurosim.comparison.alignment.BATCH", 16)
+def test_the_gradient_is_that_of_the_loss(reads, grouping):
     network = Network.dense(
         6, (12, 8, 16), 3, Seeds(0), nonlinearity=Nonlinearity(name="softplus"), gain=2.0,
         grouping=grouping, reads=reads, readout_gain=2.0, dtype="float64",
     )  # fmt: skip
-    found, weights, h = backprop_gradient(network, STIMULI, LABELS), network.parameters(), 1e-6
+    found, weights, h = backprop_gradient(network, STIMULI, LABELS, 16), network.parameters(), 1e-6
     for name in network.names:
         direction = RNG.normal(size=weights[name].shape)
         sides = [
@@ -41,15 +40,20 @@ def test_the_gradient_is_that_of_the_loss(reads, grouping, monkeypatch):
         assert (found[name] * direction).sum() == pytest.approx(expected, rel=1e-6)
 
 
-def aligned(driver, batch=10):
-    trainer = Trainer(build(), DRIVERS[driver], Seeds(0), batch=batch, threads=1)
-    gradient = backprop_gradient(trainer.network, STIMULI, LABELS)
+def aligned(driver, batch=10, batch_norm=False):
+    network = Network.dense(
+        6, (12, 8, 16), 3, Seeds(0), grouping=Grouping(groups=4), gain=2.0, readout_gain=1.0,
+        batch_norm=batch_norm, dtype="float64",
+    )  # fmt: skip
+    trainer = Trainer(network, DRIVERS[driver], Seeds(0), batch=batch, threads=1)
+    gradient = backprop_gradient(trainer.network, STIMULI, LABELS, batch)
     return alignment(rehearse(trainer, STIMULI, LABELS), gradient)
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("batch", [10, 15, 40, 100])
-def test_backprop_is_aligned_with_itself(batch):
-    found = aligned("backprop", batch)
+def test_backprop_is_aligned_with_itself(batch, batch_norm):
+    found = aligned("backprop", batch, batch_norm)
     assert set(found) == {"alignment_layer1", "alignment_layer2", "alignment_layer3"}
     assert list(found.values()) == pytest.approx([1.0] * 3, abs=1e-12)
 
