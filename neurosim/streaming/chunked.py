@@ -121,8 +121,8 @@ class Engine:
         records = Records(
             np.zeros((n_shown, plan.filter.shape[1], 4)),
             chosen,
-            np.zeros((n_shown, plan.filter.shape[2], len(chosen))),
-            np.zeros((n_shown, len(chosen))),
+            np.zeros((n_shown, plan.filter.shape[2], len(chosen)), self._dtype),
+            np.zeros((n_shown, len(chosen)), self._dtype),
         )
         block = max(1, BLOCK_TRACES // samples)
         walk(
