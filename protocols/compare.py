@@ -194,7 +194,7 @@ def _made(
             f"{failed[0].error} Finished runs are kept and used again."
         )
     if any(outcome.status == "interrupted" for outcome in outcomes):
-        raise Interrupted("Interrupted between runs; those that are finished are kept.")
+        raise Interrupted("Interrupted; finished runs are kept, and the others can go on.")
     made: dict[str, list[Path]] = {name: [] for name in chosen}
     for (name, _), outcome in zip(order, outcomes, strict=True):
         made[name].append(outcome.path)
