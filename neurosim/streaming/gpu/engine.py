@@ -218,7 +218,7 @@ def _traits(circuit: LayerCircuit) -> dict[str, Any]:
     """What the replicas of an ensemble have in common."""
     constants, layer = constants_of(circuit), circuit.layer
     return {
-        "rule": type(circuit.rule).__name__,
+        "rule": type(circuit.rule),
         "type of the weights": layer.weights.dtype.name,
         "shape of the weights": layer.weights.shape,
         "nonlinearity": layer.nonlinearity.name,
@@ -234,9 +234,10 @@ def _require_alike(traits: list[dict[str, Any]]) -> None:
     for other in traits[1:]:
         for name, value in other.items():
             if value != traits[0][name]:
+                one, two = (getattr(v, "__name__", v) for v in (traits[0][name], value))
                 raise SettingError(
-                    f"GpuEnsemble.circuits must agree in {name}; got {traits[0][name]} and "
-                    f"{value}. Put circuits that compute different things into ensembles apart."
+                    f"GpuEnsemble.circuits must agree in {name}; got {one} and {two}. "
+                    "Put circuits that compute different things into ensembles of their own."
                 )
 
 

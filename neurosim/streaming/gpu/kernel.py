@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numba import cuda
 
+from neurosim.checks import require
 from neurosim.streaming.gpu.device import settings_of
 from neurosim.streaming.gpu.form import Form, Work
 from neurosim.streaming.gpu.learn import build_learn
@@ -22,12 +23,16 @@ from neurosim.streaming.gpu.third import build_third
 REGISTERS = 65536
 """Registers of a multiprocessor: what a block's threads may have among them."""
 
+SHARED = 48 * 1024
+"""Bytes of shared memory that a block may have."""
+
 
 @functools.lru_cache(maxsize=64)
 def build(form: Form) -> Any:
     """Kernel of a form, to be launched with one block of ``form.threads.total`` threads a replica.
 
-    Its arguments are `Work` and `Times`; arrays are worked on in place.
+    Its arguments are `Work` and `Times`; arrays are worked on in place. Raises `SettingError` if
+    there are more instants than sums of warps fit into shared memory.
     """
     kind = np.dtype(form.dtype).type
     samples, instants, compares, threads = form.samples, form.instants, form.compares, form.threads
@@ -35,6 +40,9 @@ def build(form: Form) -> Any:
     slots, rounds, each, warps = threads.slots, threads.rounds, threads.each, threads.warps
     width = instants * (rounds if compares == 1 else slots)
     rooms = instants if compares == 0 and warps > 1 else 1
+    limit = SHARED // (2 * warps * kind().nbytes) - 1
+    rule = f"have at most {limit} instants a presentation where rates are compared"
+    require(rooms <= limit, "GpuEngine.plans", rule, rooms, "Use fewer nodes, or a longer dt.")
     respond, third, learn = build_respond(form), build_third(form), build_learn(form)
 
     @cuda.jit(device=True)

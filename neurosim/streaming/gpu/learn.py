@@ -9,12 +9,13 @@ from numba import cuda
 
 from neurosim.plasticity import Local, ThirdFactor
 from neurosim.streaming.gpu.form import Form
+from neurosim.streaming.gpu.rules import device_rule
 
 
 def build_learn(form: Form) -> Any:
     """Device function that changes the coefficients of the neurons a thread owns. No barriers."""
     kind = np.dtype(form.dtype).type
-    factors = cuda.jit(device=True)(form.rule.factors)
+    factors = device_rule(form.rule)
     momentum, decays, direct = form.momentum, form.decays, not (form.momentum or form.decays)
     averages, records, taught = form.averages, form.records, form.compares < 2
     samples, history, window, instants = form.samples, form.history, form.window, form.instants

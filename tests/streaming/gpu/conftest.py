@@ -47,7 +47,7 @@ def complete_simulator():
     from numba.cuda.simulator.kernelapi import FakeCUDAModule
 
     interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-5)  # its threads wait for one another all the time
+    sys.setswitchinterval(1e-4)  # its threads wait for one another all the time
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FakeCUDAModule, "shfl_xor_sync", shfl_xor_sync, raising=False)
         yield

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
 from numba import cuda, from_dtype, types
 
 from neurosim.ops.nonlinearity import CODES
-from neurosim.plasticity import GroupedGaussian, Oja
+from neurosim.plasticity import Factors, GroupedGaussian, Oja, PlasticityRule
 from neurosim.streaming.gpu.device import nonlinearity
 from neurosim.streaming.gpu.form import Form, Times, Work
 from neurosim.streaming.gpu.kernel import build
@@ -36,6 +38,18 @@ KINDS = dict.fromkeys(DOUBLE, "float64") | {
     "place": "int32",
     "at_rest": "bool",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Users(PlasticityRule):
+    """A rule of a user's own, with NumPy functions in it."""
+
+    compares: ClassVar[Literal["rate", "group", "nothing"]] = "rate"
+
+    @staticmethod
+    def factors(local, third, constants):
+        kept = np.maximum(np.sqrt(np.abs(local.rate)), constants[0])
+        return Factors(third.signal * np.exp(-kept) * np.tanh(local.rate), 0.0 * local.rate)
 
 
 def signature(tuple_type, dtype):
@@ -67,7 +81,7 @@ def ptx_of(monkeypatch):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "compares", "groups", "ways", "barriers"),
-    [(GroupedGaussian, 1, 32, False, 1), (GroupedGaussian, 0, 32, True, 1), (Oja, 2, 0, True, 0)],
+    [(GroupedGaussian, 1, 32, False, 1), (Users, 0, 32, True, 1), (Oja, 2, 0, True, 0)],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_kernel_compiles_for_an_architecture(

@@ -13,18 +13,20 @@ from neurosim.dynamics import RecurrentNormalization, SmoothedDerivative
 from neurosim.layers import Dense
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.nonlinearity import Nonlinearity
-from neurosim.plasticity import BCM, Factors, GroupedGaussian, Hebb, PlasticityRule
-from neurosim.streaming.chunked import Engine
+from neurosim.plasticity import BCM, Factors, GroupedGaussian, Hebb, PlainGaussian, PlasticityRule
 from neurosim.streaming.circuit import LayerCircuit
 from neurosim.streaming.continuous import Continuous
 from neurosim.streaming.gpu import GpuEngine, GpuEnsemble
+from neurosim.streaming.gpu.form import Form
+from neurosim.streaming.gpu.kernel import build
+from neurosim.streaming.gpu.threads import share_out
 from neurosim.streaming.neuron import NeuronDynamics
 from neurosim.streaming.plan import Planner
 from neurosim.streaming.presentations import Presentations
 from neurosim.streaming.third_factor import ThirdFactorCircuit
 from neurosim.streaming.timeline import TwoPoint
 
-N_PRE, N_POST, LENGTH, REPLICAS = 4, 9, 4, 3
+N_PRE, N_POST, LENGTH, REPLICAS = 4, 9, 5, 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +60,16 @@ def circuit(k: int) -> LayerCircuit:
     )
 
 
-def stream(k: int, timeline, part: int) -> tuple[Presentations, np.ndarray]:
+def stream(k: int, timeline, length: int = LENGTH) -> tuple[Presentations, np.ndarray]:
     """Presentations of the k-th replica's own, and its rates."""
-    rng = np.random.default_rng([k, part])
-    gaps = np.zeros(LENGTH)
+    rng = np.random.default_rng(k)
+    gaps = np.zeros(length)
     if not isinstance(timeline, TwoPoint):
-        gaps = rng.choice([0.0, 0.05, 2.0], LENGTH)
+        gaps = rng.choice([0.0, 0.05, 2.0], length)
     shown = Presentations(
-        rng.normal(size=(LENGTH, N_PRE)), rng.integers(0, 3, LENGTH), np.full(LENGTH, 0.1), gaps
+        rng.normal(size=(length, N_PRE)), rng.integers(0, 3, length), np.full(length, 0.1), gaps
     )
-    return shown, np.full(LENGTH, 0.2 * (k + 1))
+    return shown, np.full(length, 0.2 * (k + 1))
 
 
 SMOOTHED = Continuous(
@@ -76,35 +78,35 @@ SMOOTHED = Continuous(
 
 
 @pytest.mark.parametrize("timeline", [TwoPoint(remembered=2), SMOOTHED], ids=["two", "smoothed"])
-def test_each_replica_does_what_it_does_alone(device, timeline):
+def test_each_replica_does_what_it_does_alone(show, device, timeline):
     circuits = [circuit(k) for k in range(REPLICAS)]
+    streams = [stream(k, timeline) for k in range(REPLICAS)]
     planners = [Planner(timeline, c.third_factor.beta, 3) for c in circuits]
     before = [planner.start() for planner in planners]
     window = (timeline.n_window - 1) * timeline.n_traces
-    alone = [c.start(window) for c in circuits]
-    together = {name: device.put(np.stack([s[name] for s in alone])) for name in alone[0]}
-    ensemble, chosen = GpuEnsemble(circuits, threads=4), np.array([2, 8])
-    for part in range(2):
+    starts = [c.start(window) for c in circuits]
+    state = {name: device.put(np.stack([s[name] for s in starts])) for name in starts[0]}
+    ensemble, chosen, parts = GpuEnsemble(circuits, threads=4), np.array([2, 8]), []
+    for cut in (slice(0, 3), slice(3, LENGTH)):
         plans, inputs = [], []
-        for k, c in enumerate(circuits):
-            shown, eta = stream(k, timeline, part)
-            plan, before[k] = planners[k].plan(before[k], shown, eta)
-            rows = np.where(plan.at_rest[:, None], c.background, shown.stimuli[:, None, :])
+        for k, (shown, eta) in enumerate(streams):
+            some = Presentations(*(None if a is None else a[cut] for a in shown))
+            plan, before[k] = planners[k].plan(before[k], some, eta[cut])
+            rest, stimuli = circuits[k].background, some.stimuli[:, None, :]
             plans.append(plan)
-            inputs.append(rows.reshape(-1, N_PRE))
-        together, shown = ensemble.present(together, plans, device.put(np.stack(inputs)), chosen)
-        found = device.fetch(shown)
-        for k, c in enumerate(circuits):
-            state, expected = Engine(c).present(alone[k], plans[k], inputs[k], chosen)
-            alone[k] = {name: array.copy() for name, array in state.items()}
-            for name, array in expected._asdict().items():
-                np.testing.assert_allclose(
-                    getattr(found, name)[k], array, rtol=0, atol=1e-10, err_msg=name
-                )
-    for k, (c, state) in enumerate(zip(circuits, alone, strict=True)):
-        assert np.abs(state["weights"] - c.layer.weights).max() > 1e-2
-        for name, array in device.fetch(together).items():
-            np.testing.assert_allclose(array[k], state[name], rtol=0, atol=1e-10, err_msg=name)
+            inputs.append(np.where(plan.at_rest[:, None], rest, stimuli).reshape(-1, N_PRE))
+        state, did = ensemble.present(state, plans, device.put(np.stack(inputs)), chosen)
+        parts.append(device.fetch(did))
+    found = device.fetch(state)
+    for k, (c, (shown, eta)) in enumerate(zip(circuits, streams, strict=True)):
+        expected, record = show(c, timeline, shown, eta, chosen=chosen)
+        assert np.abs(expected["weights"] - c.layer.weights).max() > 1e-2
+        pairs = {name: (found[name][k], array) for name, array in expected.items()}
+        for name in ("output", "drive", "normalized", "variance", "third", "post", "decay"):
+            whole = np.concatenate([getattr(part, name)[k] for part in parts])
+            pairs[f"record {name}"] = whole, getattr(record, name)
+        for name, (one, other) in pairs.items():
+            np.testing.assert_allclose(one, other, rtol=0, atol=1e-10, err_msg=name)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +143,17 @@ def test_threads_are_a_power_of_two(threads):
         GpuEngine(circuit(0), threads=threads)
 
 
+def test_more_instants_than_fit_into_shared_memory_are_refused():
+    form = Form(
+        rule=PlainGaussian, dtype="float64", grouped=False, divisive=False, code=0, compares=0,
+        leaky=False, memory=False, measured=False, averages=False, momentum=False, decays=False,
+        records=False, samples=1, window=2, instants=96, threads=share_out(1024, 0, 1024),
+    )  # fmt: skip
+    with pytest.raises(SettingError, match=r"at most 95 instants a presentation .*; got 96"):
+        build(form)
+    assert build(form._replace(instants=95)) is not None
+
+
 def test_no_circuits_are_refused():
     with pytest.raises(SettingError, match="one or more; got 0"):
         GpuEnsemble([])
@@ -151,7 +164,7 @@ def test_plans_that_do_not_fit_together_are_refused(device):
     plans = []
     for k in range(2):
         planner = Planner(TwoPoint(remembered=k + 1), 0.1, 3)
-        plans.append(planner.plan(planner.start(), *stream(k, TwoPoint(), 0))[0])
+        plans.append(planner.plan(planner.start(), *stream(k, TwoPoint()))[0])
     state = {name: np.stack([array] * 2) for name, array in circuits[0].start(1).items()}
     inputs, none = device.put(np.zeros((2, LENGTH, N_PRE))), np.zeros(0, np.int64)
     with pytest.raises(SettingError, match="plans must have as many presentations"):
@@ -165,7 +178,7 @@ def test_arrays_that_are_not_on_the_gpu_are_refused(monkeypatch, rule):
     monkeypatch.setattr("numba.cuda.config.ENABLE_CUDASIM", 0)
     one = replace(circuit(0), rule=rule)
     planner = Planner(TwoPoint(), 0.1, 3)
-    shown, eta = stream(0, TwoPoint(), 0)
+    shown, eta = stream(0, TwoPoint())
     plan, _ = planner.plan(planner.start(), shown, eta)
     with pytest.raises(SettingError, match=r"be on the GPU; got 'numpy arrays'. Move state"):
         GpuEngine(one).present(one.start(1), plan, shown.stimuli, np.zeros(0, np.int64))

@@ -39,7 +39,11 @@ class Users(PlasticityRule):
 
     @staticmethod
     def factors(local, third, constants):
-        surprise = local.rate - local.mean_rate + 0.1 * np.tanh(local.mean_square)
+        surprise = (
+            local.rate
+            - local.mean_rate
+            + 0.1 * np.tanh(local.mean_square) * np.exp(-np.abs(local.rate))
+        )
         teacher = third.signal * local.normalized + third.modulator * local.gain
         post = constants[0] * (teacher + constants[1] * third.weight * surprise)
         return Factors(post, 0.1 * third.weight * local.rate * local.rate)
@@ -58,7 +62,7 @@ class Case:
     grouping: Grouping | None = Grouping(groups=2)
     dtype: str = "float64"
     sigma: float = 1.5
-    length: int = 8
+    length: int = 6
     threads: int = 4
     cuts: tuple[int, ...] = (4, 2)
 
