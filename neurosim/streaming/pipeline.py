@@ -89,8 +89,9 @@ class _Work:
                 result = self._stages[k - 1](item) if k else next(self._source)
             except BaseException as failure:
                 with self._changed:
+                    self._busy[k] = False
                     if k == 0 and isinstance(failure, StopIteration):
-                        self._exhausted, self._busy[k] = True, False
+                        self._exhausted = True
                         self._in_flight -= 1
                     else:
                         self._failure, self._stopped = failure, True
@@ -108,7 +109,7 @@ class _Work:
         finished = self._queues[-1]
         while True:
             with self._changed:
-                while not finished and not self._over():
+                while not finished and not (self._over() and not any(self._busy)):
                     self._changed.wait()
                 if not finished:  # what is finished is not lost with what failed after it
                     if self._failure is not None:

@@ -101,7 +101,7 @@ def signs(simulator):
 
 def test_vital_signs_are_means_over_what_was_seen_since_the_last_look():
     simulator = run(PlainGaussian())
-    initial = simulator._parts.circuits[0].layer.weights
+    initial = Network.dense(30, (48,), 3, Seeds(0), gain=2.45, dtype="float64").layers[0].weights
     health, third, rates = signs(simulator)
     found = health.vitals(3 * initial)
     similarity = np.exp(-third[:, 0] / 50)
