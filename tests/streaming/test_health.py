@@ -95,13 +95,13 @@ def signs(simulator):
         chunk = parts.stages()[0](parts.draw(0, shown, np.zeros(20)))
         health.observe(chunk.layers[0], chunk.plan)
         thirds.append(chunk.layers[0].third)
-        rates.append(chunk.layers[0].rate)
+        rates.append(chunk.layers[0].rate.copy())
     return health, np.concatenate(thirds)[:, 0], np.concatenate(rates)
 
 
 def test_vital_signs_are_means_over_what_was_seen_since_the_last_look():
     simulator = run(PlainGaussian())
-    initial = Network.dense(30, (48,), 3, Seeds(0), gain=2.45, dtype="float64").layers[0].weights
+    initial = simulator._parts.circuits[0].layer.weights.copy()
     health, third, rates = signs(simulator)
     found = health.vitals(3 * initial)
     similarity = np.exp(-third[:, 0] / 50)
