@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -14,8 +17,21 @@ from neurosim.checks import SettingError, require_one_of
 
 # What both modules offer is described by NumPy's types; CuPy has none of its own.
 Array: TypeAlias = npt.NDArray[Any]
+# A number; of arrays on a device an array without axes, so that nobody has to wait for it.
+Scalar: TypeAlias = float | Array
 
 DEVICES = ("cpu", "gpu")
+_STAND_IN: ContextVar[ModuleType | None] = ContextVar("stand_in", default=None)
+
+
+@contextmanager
+def standing_in(module: ModuleType) -> Iterator[None]:
+    """Within the context ``module`` takes CuPy's place: for tests without a GPU."""
+    token = _STAND_IN.set(module)
+    try:
+        yield
+    finally:
+        _STAND_IN.reset(token)
 
 
 @functools.cache
@@ -35,9 +51,23 @@ def _import_cupy() -> tuple[ModuleType | None, str]:
     return cupy, ""
 
 
+def _imported() -> ModuleType | None:
+    """The module of arrays on a GPU, if there can be any: looking costs nothing."""
+    # An array can only be CuPy's if CuPy was imported already.
+    return _STAND_IN.get() or sys.modules.get("cupy")
+
+
 def cupy_or_none() -> ModuleType | None:
     """CuPy where it is installed and sees a device, else None."""
-    return _import_cupy()[0]
+    return _STAND_IN.get() or _import_cupy()[0]
+
+
+def require_device(field: str, device: str) -> None:
+    """Raise `SettingError` unless arrays can be on ``device`` here; says what is missing."""
+    require_one_of(field, device, DEVICES)
+    if device == "gpu" and cupy_or_none() is None:
+        missing = _import_cupy()[1]
+        raise SettingError(f"{field} must be available on this machine; got 'gpu'. {missing}.")
 
 
 def device_of(array: Array) -> str:
@@ -59,14 +89,18 @@ def device_of(array: Array) -> str:
     """
     if isinstance(array, np.ndarray | np.generic):
         return "cpu"
-    # An array can only be CuPy's if CuPy was imported already: looking costs nothing.
-    cupy = sys.modules.get("cupy")
+    cupy = _imported()
     if cupy is not None and isinstance(array, cupy.ndarray):
         return "gpu"
     raise SettingError(
         f"device_of.array must be a NumPy or CuPy array; got {type(array).__name__}. "
         "Wrap it in numpy.asarray first."
     )
+
+
+def at_hand(value: Scalar) -> bool:
+    """Whether a value can be looked at without waiting for a device."""
+    return isinstance(value, float | int) or device_of(value) == "cpu"
 
 
 def namespace(*arrays: Array) -> ModuleType:
@@ -93,7 +127,11 @@ def namespace(*arrays: Array) -> ModuleType:
             "namespace.arrays must be one or more arrays on one device; "
             f"got {', '.join(devices) or 'none'}. Move them with to_device first."
         )
-    return np if devices[0] == "cpu" else sys.modules["cupy"]
+    if devices[0] == "cpu":
+        return np
+    cupy = _imported()
+    assert cupy is not None, "an array of its own is there"
+    return cupy
 
 
 def to_device(array: Array, device: str) -> Array:
@@ -118,10 +156,8 @@ def to_device(array: Array, device: str) -> Array:
     require_one_of("to_device.device", device, DEVICES)
     if device == device_of(array):
         return array
-    cupy, missing = _import_cupy()
-    if cupy is None:
-        raise SettingError(
-            f"to_device.device must be available on this machine; got 'gpu'. {missing}."
-        )
+    require_device("to_device.device", "gpu")
+    cupy = cupy_or_none()
+    assert cupy is not None, "require_device has looked"
     moved: Array = cupy.asarray(array) if device == "gpu" else cupy.asnumpy(array)
     return moved

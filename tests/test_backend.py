@@ -86,6 +86,24 @@ def test_gpu_without_a_driver_says_so(monkeypatch, pretend_cupy):
         backend._import_cupy.cache_clear()
 
 
+def test_a_device_can_be_required_before_there_is_an_array(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    backend._import_cupy.cache_clear()
+    try:
+        backend.require_device("Config.device", "cpu")
+        with pytest.raises(SettingError, match=r"Config\.device must be .*CuPy is not installed"):
+            backend.require_device("Config.device", "gpu")
+        with pytest.raises(SettingError, match=r"Config\.device must be one of cpu, gpu"):
+            backend.require_device("Config.device", "tpu")
+    finally:
+        backend._import_cupy.cache_clear()
+
+
+def test_only_a_device_has_to_be_waited_for(pretend_cupy):
+    assert all(map(backend.at_hand, (1.0, 2, np.float32(3), np.zeros(()))))
+    assert not backend.at_hand(pretend_cupy.ndarray())
+
+
 @pytest.mark.gpu
 def test_a_round_trip_over_the_gpu_keeps_every_bit():
     array = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
