@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from neurosim.checks import SettingError
 
 
 def usage() -> dict[str, int]:
@@ -23,6 +27,28 @@ def peak_memory() -> int | None:
     except OSError:
         return _by_usage()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+@contextmanager
+def within_memory(field: str, remedy: str) -> Iterator[None]:
+    """Say what to lower if memory runs out within the context, that of a GPU or the machine's own.
+
+    Parameters
+    ----------
+    field : str
+        ``Owner.field`` that decides how much is needed.
+    remedy : str
+        One sentence that says what to do instead.
+
+    Raises
+    ------
+    SettingError
+        In place of any `MemoryError`, which says how much was asked for.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise SettingError(f"{field} must fit into memory; got: {error} {remedy}") from error
 
 
 def _by_usage() -> int | None:
