@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from neurosim.backend import device_of, to_device
 from neurosim.checks import require, require_one_of
 from neurosim.layers import Activity, BatchNorm, Dense
 from neurosim.ops.grouping import Grouping
@@ -44,6 +45,9 @@ class Network:
         shape = (self.n_classes, self.n_read)
         fits = self.readout["weights"].shape == shape
         require(fits, "Network.readout", f"have weights of {shape}", self.readout["weights"].shape)
+        places = {device_of(array): name for name, array in self.parameters().items()}
+        remedy = "Move the whole network with Network.to."
+        require(len(places) == 1, "Network.parameters", "be on one device", places, remedy)
 
     @classmethod
     def dense(
@@ -156,6 +160,26 @@ class Network:
         """Float type of all parameters."""
         return self.layers[0].weights.dtype
 
+    @property
+    def device(self) -> str:
+        """Where all parameters are, ``"cpu"`` or ``"gpu"``."""
+        return device_of(self.layers[0].weights)
+
+    def to(self, device: str) -> Network:
+        """The same network on a device, where it then computes; itself if it is there already.
+
+        Parameters
+        ----------
+        device : {"cpu", "gpu"}
+
+        Raises
+        ------
+        SettingError
+            If there is no such device; says what is missing.
+        """
+        moved = {name: to_device(array, device) for name, array in self.parameters().items()}
+        return self if device == self.device else self.with_parameters(moved)
+
     def parameters(self) -> dict[str, np.ndarray]:
         """All arrays by name, in order: layer1, layer2, ..., readout/weights, readout/bias.
 
@@ -217,10 +241,13 @@ class Network:
         return read @ self.readout["weights"].T + self.readout["bias"]
 
     def accuracy(self, stimuli: np.ndarray, labels: np.ndarray, batch: int = 2048) -> float:
-        """Fraction of ``stimuli`` (n, n_inputs) whose largest score is at their label."""
+        """Fraction of ``stimuli`` (n, n_inputs) whose largest score is at their label.
+
+        Both are where the network is. A device is waited for once, at the end.
+        """
         require(len(labels) > 0, "Network.accuracy(labels)", "not be empty", labels)
-        right = 0
+        right: Any = 0
         for first in range(0, len(labels), batch):
             part = slice(first, first + batch)
-            right += int((self.scores(stimuli[part]).argmax(axis=1) == labels[part]).sum())
-        return right / len(labels)
+            right += (self.scores(stimuli[part]).argmax(axis=1) == labels[part]).sum()
+        return int(right) / len(labels)

@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from neurosim.backend import to_device
 from neurosim.checks import SettingError
 from neurosim.network import Network
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.nonlinearity import Nonlinearity
 from neurosim.seeds import Seeds
+from neurosim.testing import pretend_device
 
 
 def make(widths=(8, 6), seed=0, **options):
@@ -134,3 +136,24 @@ def test_a_description_and_the_weights_are_the_whole_network(grouping):
     assert rebuilt.describe() == source.describe()
     with pytest.raises(SettingError, match=r"Network\.readout"):
         Network.from_description(described | {"reads": "last"}, source.parameters())
+
+
+@pytest.mark.parametrize("reads", ["last", "all"])
+def test_a_network_goes_to_a_device_and_back(reads):
+    rng, options = np.random.default_rng(3), {"grouping": Grouping(groups=2), "batch_norm": True}
+    network = make(reads=reads, readout_gain=1.0, **options)
+    stimuli, labels = rng.normal(size=(20, 5)), rng.integers(0, 3, 20)
+    assert network.to("cpu") is network
+    with pretend_device() as device:
+        moved = network.to("gpu")
+        assert (network.device, moved.device, device.sends) == ("cpu", "gpu", 12)
+        shown = to_device(stimuli, "gpu"), to_device(labels, "gpu")
+        assert moved.accuracy(*shown, batch=6) == network.accuracy(stimuli, labels)
+        assert device.synchronisations == 1
+        back = moved.to("cpu").parameters()
+        with pytest.raises(SettingError, match=r"on one device; got cpu, gpu\. Move them"):
+            moved.accuracy(stimuli, labels)
+        with pytest.raises(SettingError, match=r"on one device; got {'gpu': .*, 'cpu': 'read"):
+            moved.with_parameters(moved.parameters() | {"readout/bias": network.readout["bias"]})
+    for name, array in network.parameters().items():
+        np.testing.assert_array_equal(back[name], array)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurosim.backend import Scalar, at_hand, to_device
 from neurosim.checks import DivergenceError
 from neurosim.layers import Activity
 from neurosim.layers.base import Gradients
@@ -29,7 +30,7 @@ State = dict[str, np.ndarray]
 
 
 class Batch(NamedTuple):
-    """Samples shown together.
+    """Samples shown together, where the network is.
 
     stimuli : (n, n_inputs).
     labels : (n,) of int.
@@ -48,13 +49,13 @@ class Lesson(NamedTuple):
     """What a batch teaches one part.
 
     name : ``layer1``, ``layer2``, ..., ``readout``.
-    loss : what the part minimises, or None if it has no loss of its own.
+    loss : what the part minimises, or None if it has no loss of its own; see `Evaluation`.
     gradients : by name of the parameter.
     averages : running averages of batch norm after the batch, by name of the parameter.
     """
 
     name: str
-    loss: float | None
+    loss: Scalar | None
     gradients: Gradients
     averages: Mapping[str, np.ndarray] = MappingProxyType({})
 
@@ -99,7 +100,10 @@ class Driver(ABC):
 
     @abstractmethod
     def own(self, network: Network, seeds: Seeds) -> tuple[State, State]:
-        """What the driver adds to the network's parameters: what is learned, what stays fixed."""
+        """What the driver adds to the network's parameters: what is learned, what stays fixed.
+
+        Drawn with NumPy, on the CPU; `start` moves it to where the network is.
+        """
 
     @abstractmethod
     def lessons(self, network: Network, state: State, batch: Batch) -> Iterator[Lesson]:
@@ -107,7 +111,10 @@ class Driver(ABC):
 
     def start(self, network: Network, seeds: Seeds) -> State:
         """State before the first batch: the driver's own arrays, and the optimizers'."""
-        learned, fixed = self.own(network, seeds)
+        learned, fixed = (
+            {name: to_device(array, network.device) for name, array in own.items()}
+            for own in self.own(network, seeds)
+        )
         state = {**learned, **fixed}
         for name, array in (network.parameters() | learned).items():
             learner = self._learner(name)
@@ -115,21 +122,22 @@ class Driver(ABC):
                 state |= learner.optimizer.start({name: array})
         return state
 
-    def step(self, network: Network, state: State, batch: Batch) -> dict[str, float]:
-        """Learn from a batch, in place.
+    def step(self, network: Network, state: State, batch: Batch) -> dict[str, Scalar]:
+        """Learn from a batch, in place, and without waiting for a device.
 
         Returns
         -------
         dict of str to float
-            Loss of each part that has one.
+            Loss of each part that has one; of a network on a device it stays there.
 
         Raises
         ------
         DivergenceError
-            If an activity or a loss is NaN or infinite.
+            If an activity or a loss is NaN or infinite. On a device nobody looks at them before the
+            losses are fetched.
         """
         parameters = network.parameters() | state
-        losses: dict[str, float] = {}
+        losses: dict[str, Scalar] = {}
         for lesson in self.lessons(network, state, batch):
             if lesson.loss is not None:
                 self.require_sane(lesson.name, lesson.loss, batch)
@@ -147,7 +155,8 @@ class Driver(ABC):
         """Response of layer k, checked for divergence."""
         layer = network.layers[k].learning()
         activity = layer.respond(pre, layer.drive(pre))
-        self.require_sane(network.names[k], float(activity.output.sum()), batch)
+        if at_hand(activity.output):
+            self.require_sane(network.names[k], activity.output.sum(), batch)
         return activity
 
     def lesson(
@@ -156,7 +165,7 @@ class Driver(ABC):
         k: int,
         activity: Activity,
         *,
-        loss: float | None = None,
+        loss: Scalar | None = None,
         d_rate: np.ndarray | None = None,
         d_output: np.ndarray | None = None,
     ) -> tuple[Lesson, np.ndarray]:
@@ -174,7 +183,7 @@ class Driver(ABC):
         if self.dropout is None or self.dropout.rate == 0:
             return output, None
         rng = batch.seeds.child("dropout").generator(name)
-        mask = self.dropout.draw(output.shape, rng, output.dtype)
+        mask = self.dropout.draw(output, rng)
         return mask.apply(output), mask
 
     def read(self, readout: Mapping[str, np.ndarray], pre: np.ndarray, batch: Batch) -> Reading:
@@ -185,9 +194,12 @@ class Driver(ABC):
         return Reading(Lesson("readout", loss, gradients), d_scores)
 
     @staticmethod
-    def require_sane(name: str, value: float, batch: Batch) -> None:
-        """Raise `DivergenceError` if ``value``, of the part ``name``, is NaN or infinite."""
-        if not np.isfinite(value):
+    def require_sane(name: str, value: Scalar, batch: Batch) -> None:
+        """Raise `DivergenceError` if ``value``, of the part ``name``, is NaN or infinite.
+
+        A value on a device is not looked at.
+        """
+        if at_hand(value) and not np.isfinite(value):
             raise DivergenceError(
                 f"{name} diverged at epoch {batch.epoch}, batch {batch.number}: its activity or "
                 f"loss is {value}. Lower the learning rate."

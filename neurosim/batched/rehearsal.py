@@ -22,6 +22,7 @@ def rehearse(trainer: Trainer, stimuli: np.ndarray, labels: np.ndarray) -> dict[
     ----------
     trainer : Trainer
     stimuli : ndarray, shape (n, n_inputs)
+        Where the trainer's network is, as are the labels.
     labels : ndarray of int, shape (n,)
 
     Returns
@@ -35,16 +36,18 @@ def rehearse(trainer: Trainer, stimuli: np.ndarray, labels: np.ndarray) -> dict[
     changes: dict[str, np.ndarray] = {}
     for number, chosen in enumerate(parts(len(labels), trainer._batch)):
         shown = stimuli[chosen].astype(network.dtype, copy=False)
+        share = len(shown) / len(labels)
         seeds = trainer._seeds.child(f"rehearsal/{number}")
         batch = Batch(shown, labels[chosen], 0, number, seeds)
         for lesson in driver.lessons(network, trainer._state, batch):
             gradient = lesson.gradients.get(lesson.name)
             if gradient is not None:
-                total = changes.setdefault(lesson.name, np.zeros(gradient.shape))
-                total -= len(chosen) / len(labels) * gradient
+                total = changes.setdefault(lesson.name, np.zeros_like(gradient, np.float64))
+                total -= share * gradient
     return changes
 
 
-def parts(samples: int, batch: int) -> list[np.ndarray]:
-    """Indices of the samples in equal batches of at least ``batch``, or in one of them all."""
-    return np.array_split(np.arange(samples), max(1, samples // batch))
+def parts(samples: int, batch: int) -> list[slice]:
+    """The samples in equal batches of at least ``batch``, or in one of them all."""
+    found = np.array_split(np.arange(samples), max(1, samples // batch))
+    return [slice(int(part[0]), int(part[-1]) + 1) for part in found]

@@ -2,22 +2,29 @@
 
 Order and dropout are drawn by name, from the epoch and the batch: a run continues from any batch
 as if it had not stopped, and no generator's state is saved.
+
+On a device nothing is waited for within an epoch: losses add up there, and are fetched, and looked
+at for divergence, when something is written down.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from neurosim.backend import Array, Scalar, at_hand, device_of, namespace, to_device
 from neurosim.batched.driver import Batch, Driver
-from neurosim.checks import DivergenceError, Interrupted, require, require_finite
+from neurosim.batched.samples import require_usable, sent
+from neurosim.checks import DivergenceError, Interrupted, require
 from neurosim.interruption import Interruption
 from neurosim.network import Network
 from neurosim.ops.linalg import sharing
 from neurosim.progress import Progress
 from neurosim.recording import Checkpoint, Recorder
+from neurosim.resources import within_memory
 from neurosim.seeds import Seeds
 
 CHECKPOINT_SECONDS = 60.0
@@ -30,7 +37,8 @@ class Trainer:
     Parameters
     ----------
     network : Network
-        Initial weights, copied; `network` is the property with the current ones.
+        Initial weights, copied, on the device it is to learn on; `network` is the property with the
+        current ones.
     driver : Driver
         How it learns.
     seeds : Seeds
@@ -39,7 +47,7 @@ class Trainer:
     batch : int
         Samples in a batch; the last one of an epoch may be smaller.
     threads : int
-        Of the matrix products.
+        Of the matrix products on the CPU.
 
     Attributes
     ----------
@@ -74,10 +82,11 @@ class Trainer:
         self._smallest = max(driver.smallest_batch, smallest)
         self._batch, self._threads = batch, threads
         self._state = driver.start(self.network, seeds.child("driver"))
-        self._losses: dict[str, list[float]] = {}
+        self._losses: dict[str, list[Any]] = {}
         self._looked = -1
-        self._order: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
+        self._order: tuple[int, Array] = (-1, np.zeros(0, np.int64))
 
+    @within_memory("Trainer.batch", "Choose smaller batches or layers.")
     def run(
         self,
         stimuli: np.ndarray,
@@ -95,6 +104,7 @@ class Trainer:
         Parameters
         ----------
         stimuli : ndarray, shape (n, n_inputs)
+            Moved to where the network is, if elsewhere, before the first batch.
         labels : ndarray of int, shape (n,)
         epochs : int
             Times each sample is shown.
@@ -111,7 +121,7 @@ class Trainer:
         Raises
         ------
         SettingError
-            If the samples cannot be learned from.
+            If the samples cannot be learned from, or do not fit into memory.
         DivergenceError
             If an activity or a loss became NaN or infinite; what was recorded is kept.
         Interrupted
@@ -120,7 +130,8 @@ class Trainer:
         require(epochs >= 1, "Trainer.run(epochs)", "be at least 1", epochs)
         every = evaluate_every or 0
         require(every >= 0, "Trainer.run(evaluate_every)", "be positive", every)
-        self._require_usable(stimuli, labels)
+        require_usable(self.network, stimuli, labels, self._batch, self._smallest)
+        stimuli, labels = sent(self.network, stimuli, labels)
         total = epochs * len(labels)
         progress = progress or Progress(quiet=True)
         with progress.announce("compiling the optimizers: a few seconds, once"):
@@ -137,7 +148,8 @@ class Trainer:
                 began = time.perf_counter()
                 losses = self._learn(stimuli, labels)
                 self.elapsed += time.perf_counter() - began
-                progress.update(self.presentations, **{_column(n): losses[n] for n in losses})
+                figures = {_column(name): float(x) for name, x in losses.items() if at_hand(x)}
+                progress.update(self.presentations, **figures)
                 if self.presentations >= look:
                     self._look(recorder, evaluate)
                     look = self._next(every)
@@ -153,26 +165,6 @@ class Trainer:
         if not ended:
             kept = "It can be resumed." if recorder else "Nothing was recorded."
             raise Interrupted(f"Interrupted after {self.presentations} presentations. {kept}")
-
-    def _require_usable(self, stimuli: np.ndarray, labels: np.ndarray) -> None:
-        """Refuse at once what would fail, or teach nothing, somewhere in the first epoch."""
-        n, network = len(labels), self.network
-        shape = (n, network.n_inputs)
-        require(stimuli.shape == shape, "Trainer.run(stimuli)", f"be {shape}", stimuli.shape)
-        require_finite("Trainer.run(stimuli)", stimuli)
-        classes = np.unique(labels)
-        field = "Trainer.run(labels)"
-        require(len(classes) >= 2, field, "hold at least two classes", classes.tolist())
-        inside = classes[0] >= 0 and classes[-1] < network.n_classes
-        require(bool(inside), field, f"be in [0, {network.n_classes})", classes[[0, -1]].tolist())
-        last = n % self._batch or self._batch
-        require(
-            last >= self._smallest,
-            "Trainer.batch",
-            f"leave at least {self._smallest} of the {n} samples for the last batch",
-            self._batch,
-            "One sample has no pairs and no spread: choose another size.",
-        )
 
     def _begin(self, recorder: Recorder, columns: list[str]) -> None:
         """Continue from the recorder's checkpoint, if it has one, and open its history."""
@@ -199,16 +191,17 @@ class Trainer:
         copies = {name: array.copy() for name, array in self.network.parameters().items()}
         state = {name: array.copy() for name, array in self._state.items()}
         n = min(len(labels), max(2, self._smallest))
-        blank = np.zeros((n, self.network.n_inputs), self.network.dtype)
+        blank = namespace(labels).zeros((n, self.network.n_inputs), self.network.dtype)
         batch = Batch(blank, labels[:n], 0, 0, self._seeds)
         return list(self._driver.step(self.network.with_parameters(copies), state, batch))
 
-    def _learn(self, stimuli: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    def _learn(self, stimuli: Array, labels: Array) -> dict[str, Scalar]:
         """One batch."""
         epoch, first = divmod(self.presentations, len(labels))
         if self._order[0] != epoch:
             draw = self._seeds.child("order").generator(str(epoch))
-            self._order = (epoch, draw.permutation(len(labels)))
+            order = draw.permutation(len(labels))
+            self._order = (epoch, to_device(order, self.network.device))
         chosen = self._order[1][first : first + self._batch]
         shown = stimuli[chosen].astype(self.network.dtype, copy=False)
         number = first // self._batch
@@ -227,17 +220,23 @@ class Trainer:
         if self._looked == self.presentations:
             return
         self._looked = self.presentations
-        self._require_finite()
+        self._settle()
         figures = evaluate(self.network) if evaluate else {}
         figures |= {_column(name): a / b for name, (a, b) in self._losses.items()}
         self._losses = {}
         if recorder is not None:
             recorder.note(presentations=self.presentations, elapsed=self.elapsed, **figures)
 
-    def _require_finite(self) -> None:
-        """Refuse to measure or to save weights that have diverged."""
-        for name, array in self.network.parameters().items():
-            if not np.isfinite(array.sum()):
+    def _settle(self) -> None:
+        """Wait for the device, and refuse to measure or to save what has diverged."""
+        began = time.perf_counter()
+        for part in self._losses.values():
+            part[0] = float(part[0])
+        self.elapsed += time.perf_counter() - began
+        watched = {f"the loss of {name}": total for name, (total, _) in self._losses.items()}
+        watched |= {name: array.sum() for name, array in self.network.parameters().items()}
+        for name, value in watched.items():
+            if not np.isfinite(value):
                 raise DivergenceError(
                     f"{name} diverged: it is not finite after {self.presentations} presentations. "
                     "Lower the learning rate."
@@ -249,9 +248,10 @@ class Trainer:
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Everything needed to go on, by name; the driver's part is below ``driver``."""
-        self._require_finite()
+        self._settle()
         driver = {f"driver/{name}": array for name, array in self._state.items()}
-        return self.network.parameters() | driver
+        arrays = self.network.parameters() | driver
+        return {name: to_device(array, "cpu") for name, array in arrays.items()}
 
     def _place(self) -> dict[str, object]:
         """Where the run stands, besides the arrays."""
@@ -265,8 +265,13 @@ class Trainer:
     def _restore(self, saved: Checkpoint) -> None:
         """Continue from a checkpoint."""
         arrays = {name: np.array(array) for name, array in saved.arrays.items()}
-        self.network = self.network.with_parameters(arrays)
-        self._state = {name: arrays[f"driver/{name}"] for name in self._state}
+        own = {name: arrays[name] for name in self.network.parameters()}
+        own = {name: to_device(array, self.network.device) for name, array in own.items()}
+        self.network = self.network.with_parameters(own)
+        self._state = {
+            name: to_device(arrays[f"driver/{name}"], device_of(now))
+            for name, now in self._state.items()
+        }
         self.presentations = int(saved.position["presentations"])
         self.elapsed = float(saved.position["elapsed"])
         self._looked = int(saved.position["looked"])

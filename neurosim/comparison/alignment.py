@@ -40,14 +40,14 @@ def backprop_gradient(
         By layer; nats, float64.
     """
     found = {
-        name: np.zeros(layer.weights.shape)
+        name: np.zeros_like(layer.weights, np.float64)
         for name, layer in zip(network.names, network.layers, strict=True)
     }
     network = replace(network, layers=tuple(layer.learning() for layer in network.layers))
     for part in parts(len(labels), batch):
-        gradients = _gradients(network, stimuli[part].astype(network.dtype), labels[part])
-        for name, gradient in gradients.items():
-            found[name] += len(part) / len(labels) * gradient
+        shown = stimuli[part].astype(network.dtype)
+        for name, gradient in _gradients(network, shown, labels[part]).items():
+            found[name] += len(shown) / len(labels) * gradient
     return found
 
 
@@ -58,7 +58,7 @@ def _gradients(network: Network, stimuli: np.ndarray, labels: np.ndarray) -> dic
     read = np.concatenate([activities[k].output for k in seen], axis=1)
     weights = network.readout["weights"]
     _, d_scores = cross_entropy(read @ weights.T + network.readout["bias"], labels)
-    edges = np.cumsum([layers[k].n_post for k in seen])[:-1]
+    edges = np.cumsum([layers[k].n_post for k in seen])[:-1].tolist()
     direct = dict(zip(seen, np.split(d_scores @ weights, edges, axis=1), strict=True))
     found: dict[str, np.ndarray] = {}
     d_output = direct[len(layers) - 1]

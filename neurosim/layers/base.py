@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -28,7 +29,18 @@ class Activity(NamedTuple):
 
 
 class Layer(ABC):
-    """A layer in two halves, so that dynamics can be put between weights and response."""
+    """A layer in two halves, so that dynamics can be put between weights and response.
+
+    It computes on whatever device its arrays are.
+    """
+
+    @abstractmethod
+    def parameters(self) -> Mapping[str, np.ndarray]:
+        """All arrays of the layer by name."""
+
+    @abstractmethod
+    def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Self:
+        """The same layer with other arrays, named as in `parameters`: on a device, say."""
 
     @abstractmethod
     def drive(self, pre: np.ndarray) -> np.ndarray:

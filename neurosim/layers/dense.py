@@ -64,7 +64,7 @@ class Dense(Layer):
         own = {} if self.batch_norm is None else self.batch_norm.arrays()
         return {"weights": self.weights} | {f"batch_norm/{k}": a for k, a in own.items()}
 
-    def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Dense:
+    def with_parameters(self, parameters: Mapping[str, np.ndarray]) -> Self:
         """The same layer with other arrays, named as in `parameters`."""
         norm = self.batch_norm
         if norm is not None:

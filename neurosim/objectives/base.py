@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from neurosim.backend import Scalar
 from neurosim.layers import Activity, Dense
 from neurosim.layers.base import Gradients
 from neurosim.seeds import Seeds
@@ -19,12 +20,13 @@ class Evaluation(NamedTuple):
     """What an objective says about one batch.
 
     value : float
-        To be minimised.
+        To be minimised. Of activity on a device it stays there, an array without axes: turning it
+        into a number would wait for the device.
     d_rate : (batch, n_post) gradient at the layer's rates.
     d_parameters : gradients at the objective's own parameters, by name.
     """
 
-    value: float
+    value: Scalar
     d_rate: np.ndarray
     d_parameters: Gradients
 
@@ -36,7 +38,10 @@ class Objective(ABC):
 
     @abstractmethod
     def init(self, layer: Dense, n_classes: int, seeds: Seeds) -> Parameters:
-        """Parameters of the objective's own for one layer; none for most."""
+        """Parameters of the objective's own for one layer; none for most.
+
+        Drawn with NumPy, on the CPU: who trains moves them to where the layer is.
+        """
 
     @abstractmethod
     def evaluate(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim.checks import require
+from neurosim.backend import Scalar, namespace
+from neurosim.ops.classes import of_classes
 
 
-def cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+def cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[Scalar, np.ndarray]:
     """Mean of -log softmax(scores)[label], and its gradient.
 
         L = mean_i (log sum_c exp a_ic - a_i,y_i)       dL/da = (softmax(a) - onehot(y)) / n
@@ -22,25 +23,23 @@ def cross_entropy(scores: np.ndarray, labels: np.ndarray) -> tuple[float, np.nda
     Returns
     -------
     float
-        Nats.
+        Nats; of scores on a device it stays there.
     ndarray, shape (n, n_classes)
         Gradient at the scores.
 
     Raises
     ------
     SettingError
-        If a label is out of range.
+        If a label is out of range; on a device value and gradient are NaN instead.
     """
     n, n_classes = scores.shape
-    inside = (labels >= 0) & (labels < n_classes)
-    rule = f"be in [0, {n_classes})"
-    require(bool(inside.all()), "cross_entropy.labels", rule, labels[~inside][:1])
+    scores = of_classes("cross_entropy.labels", scores, labels, n_classes)
     shifted = scores - scores.max(axis=1, keepdims=True)
     d_scores = np.exp(shifted)
     total = d_scores.sum(axis=1, keepdims=True)
     d_scores /= total
-    each = np.arange(n)
-    value = float((np.log(total[:, 0]) - shifted[each, labels]).mean(dtype=np.float64))
+    each = namespace(scores, labels).arange(n)
+    value = (np.log(total[:, 0]) - shifted[each, labels]).mean(dtype=np.float64)
     d_scores[each, labels] -= 1
     d_scores /= n
     return value, d_scores

@@ -18,6 +18,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
+from neurosim.backend import Scalar
 from neurosim.checks import require
 from neurosim.layers import Activity, Dense
 from neurosim.objectives.base import Evaluation, Objective, Parameters
@@ -63,11 +64,10 @@ class PairwiseObjective(Objective):
             self.grouping.size(layer.n_post)
         return {}
 
-    def of_pairs(self, k: np.ndarray, k_labels: np.ndarray) -> tuple[float, np.ndarray]:
+    def of_pairs(self, k: np.ndarray, k_labels: np.ndarray) -> tuple[Scalar, np.ndarray]:
         """L and dL/dK from both similarities, of any one shape (n_rows, n_columns)."""
         centred, taught = self.centre(k), self.gamma * self.centre(k_labels)
-        value = float(((centred - taught) * k).mean())
-        return value, (2 * centred - taught) / k.size
+        return ((centred - taught) * k).mean(), (2 * centred - taught) / k.size
 
     def evaluate(
         self, parameters: Mapping[str, np.ndarray], activity: Activity, labels: np.ndarray

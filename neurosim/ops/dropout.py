@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurosim.backend import device_of, namespace, to_device
 from neurosim.checks import require
 from neurosim.ops.nonlinearity import SELU_ALPHA, SELU_SCALE
 
@@ -52,17 +53,17 @@ class Dropout:
     def __post_init__(self) -> None:
         require(0 <= self.rate < 1, "Dropout.rate", "be in [0, 1)", self.rate)
 
-    def draw(self, shape: tuple[int, ...], rng: np.random.Generator, dtype: np.dtype) -> Mask:
-        """Mask of ``shape`` and ``dtype``, each neuron of each sample for itself."""
-        p = self.rate
-        keep = np.ones(shape, dtype)
-        # How many, then which: as likely as one draw for each neuron, and faster if few.
+    def draw(self, output: np.ndarray, rng: np.random.Generator) -> Mask:
+        """Mask for ``output``, where that is; each neuron of each sample for itself."""
+        p, kind = self.rate, output.dtype.type
+        keep = namespace(output).ones(output.shape, output.dtype)
+        # How many, then which: as likely as one draw for each neuron, and less to draw and to send.
         n = int(rng.binomial(keep.size, p))
-        keep.reshape(-1)[rng.choice(keep.size, n, replace=False, shuffle=False)] = 0
+        silent = rng.choice(keep.size, n, replace=False, shuffle=False)
+        keep.reshape(-1)[to_device(silent, device_of(output))] = 0
         if not self.alpha:
-            keep *= dtype.type(1 / (1 - p))
+            keep *= kind(1 / (1 - p))
             return Mask(keep, None)
         low = -SELU_SCALE * SELU_ALPHA
         scale = ((1 - p) * (1 + p * low**2)) ** -0.5
-        kind = dtype.type
         return Mask(keep * kind(scale), kind(scale * low) * (1 - keep) - kind(scale * p * low))

@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numba as nb
 import numpy as np
 
+from neurosim.backend import namespace
 from neurosim.checks import require
 
 
@@ -97,8 +98,10 @@ class Grouping:
         return Groups(variance, signal, normalized)
 
     def evaluate_batch(self, rate: np.ndarray) -> Groups:
-        """Fused variant of `evaluate` for the rates of a batch, (n_rows, n)."""
+        """Fused variant of `evaluate` for the rates of a batch, (n_rows, n), on the CPU."""
         self.size(rate.shape[1])
+        if namespace(rate) is not np:
+            return self.evaluate(rate)
         rate = np.ascontiguousarray(rate)
         variance, signal = (np.empty((len(rate), self.groups), rate.dtype) for _ in range(2))
         normalized = np.empty_like(rate)

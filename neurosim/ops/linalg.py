@@ -13,6 +13,7 @@ import numpy as np
 from numba.extending import get_cython_function_address
 from threadpoolctl import threadpool_limits
 
+from neurosim.backend import namespace
 from neurosim.checks import require
 
 # Multiplications from which on a product is worth waking another thread: about a millisecond.
@@ -42,9 +43,14 @@ def matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     ----------
     a : ndarray, shape (..., n)
     b : ndarray, shape (n, n_columns)
+
+    Raises
+    ------
+    SettingError
+        If one is on another device than the other.
     """
-    helpers = _HELPERS.get()
-    if helpers is None or a.ndim != 2 or a.size * b.shape[1] < WORTH_SHARING:
+    helpers, elsewhere = _HELPERS.get(), namespace(a, b) is not np
+    if helpers is None or elsewhere or a.ndim != 2 or a.size * b.shape[1] < WORTH_SHARING:
         return a @ b
     pool, threads = helpers
     out = np.empty((len(a), b.shape[1]), np.result_type(a, b))

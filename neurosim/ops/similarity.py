@@ -19,7 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.backend import namespace
 from neurosim.checks import require
+from neurosim.ops.classes import of_classes
 from neurosim.ops.linalg import matmul
 
 
@@ -29,7 +31,7 @@ def squared_distances(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     The Gram expansion |v|^2 + |w|^2 - 2 v.w would be faster, but where vectors nearly coincide
     (as they do at initialisation) it keeps no correct digit in float32.
     """
-    distances = np.empty((len(rows), len(columns)), rows.dtype)
+    distances = namespace(rows, columns).empty((len(rows), len(columns)), rows.dtype)
     for i, row in enumerate(rows):
         difference = columns - row
         distances[i] = np.einsum("jn,jn->j", difference, difference)
@@ -55,16 +57,16 @@ def labels(rows: np.ndarray, columns: np.ndarray, n_classes: int) -> np.ndarray:
     require(
         n_classes >= 2, "labels.n_classes", "be at least 2", n_classes, "One class teaches nothing."
     )
-    _require_classes(rows, columns, n_classes)
-    return np.where(rows[:, None] == columns[None, :], 1.0, -1.0 / (n_classes - 1))
+    alike = np.where(rows[:, None] == columns[None, :], 1.0, -1.0 / (n_classes - 1))
+    return _of_classes(alike, rows, columns, n_classes)
 
 
-def _require_classes(rows: np.ndarray, columns: np.ndarray, n_classes: int) -> None:
-    for name, values in (("rows", rows), ("columns", columns)):
-        inside = (values >= 0) & (values < n_classes)
-        require(
-            bool(inside.all()), f"labels.{name}", f"be in [0, {n_classes})", values[~inside][:1]
-        )
+def _of_classes(
+    alike: np.ndarray, rows: np.ndarray, columns: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """The similarity of labels itself, if all of them are classes; see `of_classes`."""
+    alike = of_classes("labels.rows", alike, rows, n_classes)
+    return of_classes("labels.columns", alike.T, columns, n_classes).T
 
 
 class Similarity(ABC):
@@ -91,7 +93,7 @@ class Linear(Similarity):
 
     def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Similarity of every row with every column, float64 (n_rows, n_columns)."""
-        return matmul(np.asarray(rows, np.float64), np.asarray(columns, np.float64).T)
+        return matmul(_double(rows), _double(columns).T)
 
     def pullback(
         self,
@@ -222,23 +224,27 @@ class LinearLabels:
 
     def evaluate(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Similarity of every label in ``rows`` with every one in ``columns``, float64."""
-        _require_classes(rows, columns, len(self.frequencies))
-        p = np.asarray(self.frequencies)
         equal = (rows[:, None] == columns[None, :]).astype(np.float64)
+        equal = _of_classes(equal, rows, columns, len(self.frequencies))
+        p = namespace(rows, columns).asarray(self.frequencies)
         return equal + (p**2).sum() - p[rows][:, None] - p[columns][None, :]
+
+
+def _double(vectors: np.ndarray) -> np.ndarray:
+    return vectors.astype(np.float64, copy=False)
 
 
 def _directions(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Unit vectors and 1 / length, both 0 where the length is, float64 (n, dim) and (n, 1)."""
-    v = np.asarray(vectors, np.float64)
+    v = _double(vectors)
     length = np.sqrt((v**2).sum(axis=1, keepdims=True))
-    scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
+    scale = 1.0 / np.where(length > 0, length, np.inf)
     return v * scale, scale
 
 
 def _centred(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both in float64, around the mean of the columns."""
-    w = np.asarray(columns, np.float64)
+    w = _double(columns)
     centre = w.mean(axis=0)
     centred = w - centre
-    return centred if rows is columns else np.asarray(rows, np.float64) - centre, centred
+    return centred if rows is columns else _double(rows) - centre, centred

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numba as nb
 import numpy as np
 
+from neurosim.backend import namespace
 from neurosim.checks import require
 from neurosim.optimizers.base import Optimizer, State, flat
 
@@ -51,7 +52,7 @@ class Adam(Optimizer):
         require(self.weight_decay >= 0, "Adam.weight_decay", "not be negative", self.weight_decay)
 
     def start(self, parameters: Mapping[str, np.ndarray]) -> State:
-        """Moments of zero, and the number of steps taken."""
+        """Moments of zero, and the number of steps taken: on the CPU, whatever the device."""
         state: State = {}
         for name, array in parameters.items():
             state |= {f"{name}.{moment}": np.zeros_like(array) for moment in ("mean", "square")}
@@ -70,7 +71,8 @@ class Adam(Optimizer):
             steps = state[f"{name}.steps"]
             steps += 1
             unbiased = 1 - self.beta2 ** int(steps)
-            _step(
+            step = _fused if namespace(gradient) is np else _step
+            step(
                 flat(parameters[name]), flat(gradient), flat(state[f"{name}.mean"]),
                 flat(state[f"{name}.square"]),
                 rate / (1 - self.beta1 ** int(steps)), unbiased,
@@ -80,8 +82,21 @@ class Adam(Optimizer):
             )  # fmt: skip
 
 
-@nb.njit(cache=True, nogil=True, fastmath={"contract"})
 def _step(
+    w: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float,
+    unbiased: float, beta1: float, beta2: float, epsilon: float, penalty: float, keep: float,
+) -> None:  # fmt: skip
+    g = gradient + penalty * w
+    mean *= beta1
+    mean += (1 - beta1) * g
+    square *= beta2
+    square += (1 - beta2) * g * g
+    w *= keep
+    w -= rate * mean / (np.sqrt(square / unbiased) + epsilon)
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"contract"})
+def _fused(
     w: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float,
     unbiased: float, beta1: float, beta2: float, epsilon: float, penalty: float, keep: float,
 ) -> None:  # fmt: skip

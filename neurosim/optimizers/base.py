@@ -15,7 +15,7 @@ State = dict[str, np.ndarray]
 class Optimizer(ABC):
     """Settings of an optimizer; what it remembers of parameter ``a`` is state ``a.velocity``, say.
 
-    Parameters are float32 or float64, C-contiguous, and changed in place.
+    Parameters are float32 or float64, C-contiguous, on any device, and changed in place.
     """
 
     @abstractmethod

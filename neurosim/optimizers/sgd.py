@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numba as nb
 import numpy as np
 
+from neurosim.backend import namespace
 from neurosim.checks import require
 from neurosim.optimizers.base import Optimizer, State, flat
 
@@ -49,14 +50,24 @@ class SGD(Optimizer):
     ) -> None:
         """Change the parameters that have a gradient, and their velocities, in place."""
         for name, gradient in gradients.items():
-            _step(
+            step = _fused if namespace(gradient) is np else _step
+            step(
                 flat(parameters[name]), flat(gradient), flat(state[f"{name}.velocity"]),
                 rate, self.momentum, self.weight_decay,
             )  # fmt: skip
 
 
-@nb.njit(cache=True, nogil=True, fastmath={"contract"})
 def _step(
+    w: np.ndarray, gradient: np.ndarray, velocity: np.ndarray, rate: float, momentum: float,
+    decay: float,
+) -> None:  # fmt: skip
+    velocity *= momentum
+    velocity += gradient + decay * w
+    w -= rate * velocity
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"contract"})
+def _fused(
     w: np.ndarray, gradient: np.ndarray, velocity: np.ndarray, rate: float, momentum: float,
     decay: float,
 ) -> None:  # fmt: skip

@@ -107,6 +107,7 @@ class Assembly:
         self, network: Network, learning: Learning, background: np.ndarray, engine: str, keep: int
     ) -> None:
         require_one_of("Simulator.engine", engine, ("chunked", "reference"))
+        require(network.device == "cpu", "Simulator.network", "be on the CPU", network.device)
         # Weights change in place: a copy, once, leaves the caller's as they are.
         copies = {name: array.copy() for name, array in network.parameters().items()}
         self.network, self.learning = network.with_parameters(copies), learning

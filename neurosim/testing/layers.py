@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from neurosim.layers import Layer
+from neurosim.testing.device import check_on_device
 from neurosim.testing.promise import close, ensure
 
 
 def check_layer(layer: Layer, pre: np.ndarray | None = None) -> None:
-    """Check a layer's shapes, its gain, and its pullback against finite differences.
+    """Check a layer's shapes, its gain, its pullback against finite differences, and on a device.
 
     Parameters
     ----------
@@ -50,6 +54,16 @@ def check_layer(layer: Layer, pre: np.ndarray | None = None) -> None:
                 close((gradient * direction).sum(), slope, 1e-6), layer,
                 f"pull {through} back to the gradient of {name}", f"Finite differences: {slope}.",
             )  # fmt: skip
+        check_on_device(layer, _both_ways(layer, through), layer.parameters(), pre, cotangent)
+
+
+def _both_ways(layer: Layer, through: str) -> Callable[..., Any]:
+    def compute(parameters: dict[str, np.ndarray], pre: np.ndarray, cotangent: np.ndarray) -> Any:
+        there = layer.with_parameters(parameters)
+        activity = there.respond(pre, there.drive(pre))
+        return activity, there.pullback(activity, **{through: cotangent})
+
+    return compute
 
 
 def _slope(

@@ -7,11 +7,12 @@ import numpy as np
 from neurosim.layers import Dense
 from neurosim.objectives import Objective
 from neurosim.seeds import Seeds
+from neurosim.testing.device import check_on_device
 from neurosim.testing.promise import close, ensure
 
 
 def check_objective(objective: Objective, *, n_classes: int = 3, n_post: int = 12) -> None:
-    """Check an objective's gradients against finite differences, in float64.
+    """Check an objective's gradients against finite differences, in float64, and on a device.
 
     Parameters
     ----------
@@ -61,3 +62,4 @@ def check_objective(objective: Objective, *, n_classes: int = 3, n_post: int = 1
         objective,
         "not depend on the order of the samples",
     )
+    check_on_device(objective, objective.evaluate, own, activity, labels)

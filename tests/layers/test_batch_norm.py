@@ -10,6 +10,7 @@ from neurosim.checks import SettingError
 from neurosim.layers import BatchNorm, Dense
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.nonlinearity import Nonlinearity
+from neurosim.testing import check_on_device
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "batch_norm.npz")
 RNG = np.random.default_rng(0)
@@ -95,3 +96,14 @@ def test_what_makes_no_sense_is_refused():
         replace(make(), epsilon=0.0)
     with pytest.raises(SettingError, match=r"BatchNorm\.scale must have one shape"):
         replace(make(), scale=np.ones(3))
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_it_computes_where_its_drive_is(together):
+    drive, d_seen = RNG.normal(size=(2, 7, 12))
+
+    def compute(arrays, drive, d_seen):
+        norm = replace(make().with_arrays(arrays), together=together)
+        return norm.forward(drive), norm.pullback(drive, d_seen), norm.averages(drive)
+
+    check_on_device(make(), compute, make().arrays(), drive, d_seen)

@@ -8,6 +8,7 @@ from neurosim.checks import SettingError
 from neurosim.layers import Dense
 from neurosim.objectives import LayerClassification, cross_entropy
 from neurosim.seeds import Seeds
+from neurosim.testing import check_on_device, pretend_device
 
 RNG = np.random.default_rng(0)
 LABELS = np.array([0, 2, 1, 2, 0])
@@ -39,6 +40,15 @@ def test_the_gradient_is_that_of_the_value():
 def test_a_label_out_of_range_is_refused(label):
     with pytest.raises(SettingError, match=r"cross_entropy\.labels must be in \[0, 3\); got array"):
         cross_entropy(np.zeros((2, 3)), np.array([0, label]))
+
+
+def test_labels_nobody_looks_at_make_nan():
+    scores, labels = RNG.normal(size=(4, 3)), np.array([0, 1, 2, 1])
+    check_on_device("cross_entropy", cross_entropy, scores, labels)
+    with pretend_device() as device:
+        value, d_scores = cross_entropy(device.asarray(scores), device.asarray(labels + 1))
+        assert np.isnan([float(value), *d_scores.get()[2]]).all()
+        assert np.isfinite(d_scores.get()[:2]).all()
 
 
 def test_a_layers_own_head_has_the_gradients_of_its_loss():

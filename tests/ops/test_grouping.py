@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from neurosim.checks import SettingError
 from neurosim.ops.grouping import Grouping, groups_row
+from neurosim.testing import check_on_device
 
 layers = st.tuples(
     st.integers(1, 5),  # groups
@@ -142,3 +143,10 @@ def test_the_group_signals_pullback_is_its_gradient():
     behind = (d_signal * groups.evaluate(rate - h * direction).signal).sum()
     d_rate = groups.signal_pullback(groups.evaluate(rate), d_signal)
     assert (d_rate * direction).sum() == pytest.approx((ahead - behind) / (2 * h), rel=1e-7)
+
+
+def test_groups_compute_where_their_rates_are():
+    grouping, rate = Grouping(groups=4), np.random.default_rng(4).normal(size=(5, 12))
+    check_on_device(grouping, grouping.evaluate_batch, rate)
+    groups, d_signal = grouping.evaluate(rate), np.ones((5, 4))
+    check_on_device(grouping, grouping.signal_pullback, groups, d_signal)

@@ -18,6 +18,7 @@ from neurosim.ops.similarity import (
     labels,
     squared_distances,
 )
+from neurosim.testing import check_on_device
 
 shapes = st.tuples(st.integers(1, 5), st.integers(1, 6), st.integers(1, 4), st.integers(0, 99))
 
@@ -161,3 +162,20 @@ def test_unusable_settings_are_refused():
         LinearLabels(frequencies=(0.5, 0.6))
     with pytest.raises(SettingError, match=r"labels\.rows must be in \[0, 2\)"):
         LinearLabels(frequencies=(0.5, 0.5)).evaluate(np.array([2]), np.array([0]))
+
+
+@pytest.mark.parametrize("similarity", [Linear(), Cosine(), Gaussian(sigma=0.7)])
+def test_similarities_compute_where_their_vectors_are(similarity):
+    rows, columns = draw((4, 3, 5, 0))
+    rows[2] = 0  # has no direction
+    k, d = similarity.evaluate(rows, columns), np.ones((4, 3))
+    check_on_device(similarity, similarity.evaluate, rows, columns)
+    check_on_device(similarity, similarity.evaluate, rows, rows)
+    check_on_device(similarity, similarity.pullback, rows, columns, k, d)
+
+
+def test_similarities_of_classes_compute_where_their_labels_are():
+    rows, columns = np.array([0, 1, 2]), np.array([1, 1])
+    for kind in (CosineLabels(n_classes=3), LinearLabels(frequencies=(0.5, 0.25, 0.25))):
+        check_on_device(kind, kind.evaluate, rows, columns)
+    check_on_device("squared_distances", squared_distances, *draw((4, 3, 5, 1)))
