@@ -270,10 +270,10 @@ def driver(model: Batched, data: Dataset) -> Driver:
     return kind(layers=end_to_end, readout=readout, dropout=dropout)
 
 
-def trainer(model: Batched, data: Dataset, seeds: Seeds) -> Trainer:
-    """The trainer of a model whose groups and rates are known, for a data set."""
+def trainer(model: Batched, data: Dataset, seeds: Seeds, device: str = "cpu") -> Trainer:
+    """The trainer of a model whose groups and rates are known, for a data set and a device."""
     return Trainer(
-        network(model, data, seeds),
+        network(model, data, seeds).to(device),
         driver(model, data),
         seeds,
         batch=model.batch,

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from models.pogodin2020_batched import Batched, completed, trainer
 from neurosim import Network, Recorder, Seeds
+from neurosim.backend import require_device, to_device
 from neurosim.batched.rehearsal import rehearse
 from neurosim.checks import require
 from neurosim.comparison.alignment import (
@@ -55,6 +57,8 @@ class Config(ProtocolConfig, Batched):
     evaluations: int = 20
     alignment: int = 0
 
+    devices: ClassVar = ("cpu", "gpu")
+
     @classmethod
     def smoke(cls) -> Config:
         """A run of seconds."""
@@ -64,21 +68,25 @@ class Config(ProtocolConfig, Batched):
 def run(config: Config, recorder: Recorder) -> Path:
     """Train, measure the accuracy now and then, and finish with a summary."""
     require(config.epochs >= 1, "Config.epochs", "be at least 1", config.epochs)
+    require_device("Config.device", config.device)
     seeds = Seeds(config.seed)
     model = completed(config, config.dataset)
     data = measured(config.dataset, config.validation, config.train, seeds)
-    training = trainer(model, data, seeds)
+    training = trainer(model, data, seeds, config.device)
 
     require_samples("Config.alignment", config.alignment, len(data.x_train))
     probed = config.alignment > 0 and config.rule != "last"
     chosen = seeds.generator("alignment").permutation(len(data.x_train))[: config.alignment]
+    x_test, y_test, x_probed, y_probed = (
+        to_device(array, config.device)
+        for array in (data.x_test, data.y_test, data.x_train[chosen], data.y_train[chosen])
+    )
 
     def evaluate(now: Network) -> dict[str, float]:
-        figures = {"accuracy": now.accuracy(data.x_test, data.y_test)}
+        figures = {"accuracy": now.accuracy(x_test, y_test)}
         if probed:
-            stimuli, labels = data.x_train[chosen], data.y_train[chosen]
-            gradient = backprop_gradient(now, stimuli, labels, config.batch)
-            figures |= alignment(rehearse(training, stimuli, labels), gradient)
+            gradient = backprop_gradient(now, x_probed, y_probed, config.batch)
+            figures |= alignment(rehearse(training, x_probed, y_probed), gradient)
         return figures
 
     measures = ["accuracy", *map(alignment_name, training.network.names if probed else ())]
@@ -99,7 +107,7 @@ def run(config: Config, recorder: Recorder) -> Path:
             "presentations": training.presentations,
             "seconds": training.elapsed,
             "presentations_per_second": training.presentations / training.elapsed,
-            "test_accuracy": training.network.accuracy(data.x_test, data.y_test),
+            "test_accuracy": training.network.accuracy(x_test, y_test),
             **usage(),
             "measured_on": "validation" if config.validation else "test",
             "data": data.name,
@@ -109,5 +117,5 @@ def run(config: Config, recorder: Recorder) -> Path:
             "local_rate": model.local_rate,
             "readout_rate": model.readout_rate,
         },
-        training.network.parameters(),
+        training.network.to("cpu").parameters(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from neurosim.checks import require, require_one_of
 from neurosim.recording import RecordSettings
@@ -12,6 +12,8 @@ from neurosim.recording import RecordSettings
 @dataclass(frozen=True, kw_only=True)
 class ProtocolConfig:
     """Base of every protocol's ``Config``: a frozen dataclass with a default for each setting.
+
+    A protocol whose arrays may be on a GPU says so with ``devices = ("cpu", "gpu")``.
 
     Each field becomes a command line option of the same name; a field that is itself a dataclass
     becomes dotted options, such as ``--record.every``.
@@ -28,16 +30,18 @@ class ProtocolConfig:
     Raises
     ------
     SettingError
-        If the seed is negative or the device unknown.
+        If the seed is negative, or the device unknown or none the protocol can use.
     """
 
     seed: int = 0
     device: Literal["cpu", "gpu"] = "cpu"
     record: RecordSettings = RecordSettings()
 
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+
     def __post_init__(self) -> None:
         owner = type(self).__name__
         require(self.seed >= 0, f"{owner}.seed", "be a non-negative integer", self.seed)
         require_one_of(f"{owner}.device", self.device, ("cpu", "gpu"))
-        here = "This version computes on the CPU only."
-        require(self.device == "cpu", f"{owner}.device", "be cpu", self.device, here)
+        here = "This protocol computes on the CPU only."
+        require(self.device in self.devices, f"{owner}.device", "be cpu", self.device, here)

@@ -24,3 +24,12 @@ def test_bad_values_are_refused_under_the_protocols_own_class_name(settings):
 
     with pytest.raises(SettingError, match=rf"Config\.{next(iter(settings))} must"):
         Config(**settings)
+
+
+def test_only_protocols_that_say_so_take_a_gpu():
+    class Anywhere(ProtocolConfig):
+        devices = ("cpu", "gpu")
+
+    assert Anywhere(device="gpu").device == "gpu"
+    with pytest.raises(SettingError, match=r"ProtocolConfig\.device must be cpu; got 'gpu'\. This"):
+        ProtocolConfig(device="gpu")

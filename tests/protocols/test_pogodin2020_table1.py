@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from neurosim import backend
 from neurosim.cli import main
 from neurosim.recording import Run
+from neurosim.testing import pretend_device
 
 SMALL = ["--dataset", "clusters", "--widths", "32", "16", "--groups", "4", "--batch", "64"]
 
@@ -65,6 +67,32 @@ def test_the_same_seed_gives_the_same_run(tmp_path, rule):
 )
 def test_bad_settings_leave_a_message_and_no_file(tmp_path, capsys, words, message):
     assert run(tmp_path, *words)[0] != 0
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.h5*"))
+
+
+@pytest.mark.parametrize("rule", ["gaussian", "backprop"])
+def test_on_a_device_it_is_the_same_run(tmp_path, rule):
+    words = ["--rule", rule, "--epochs", "2", "--train", "256", "--alignment", "64", "--quiet"]
+    run(tmp_path, *words, name="cpu.h5")
+    with pretend_device() as device:
+        assert run(tmp_path, *words, "--device", "gpu", name="gpu.h5")[0] == 0
+        assert device.sends > 0
+    with Run(tmp_path / "cpu.h5") as here, Run(tmp_path / "gpu.h5") as there:
+        assert (here.device, there.device) == ("cpu", "gpu")
+        for column in set(here.history) - {"elapsed"}:
+            expected = here.history[column]
+            np.testing.assert_allclose(there.history[column], expected, rtol=1e-3, atol=1e-6)
+        for name in ("layer1", "readout/weights"):
+            weights = there.weights(name)
+            assert weights.dtype == np.float32
+            np.testing.assert_allclose(weights, here.weights(name), rtol=1e-4, atol=1e-6)
+
+
+def test_a_gpu_that_is_not_there_is_missed_at_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(backend, "_import_cupy", lambda: (None, "CuPy is not installed"))
+    assert run(tmp_path, "--device", "gpu")[0] == 2
+    message = "Config.device must be available on this machine; got 'gpu'. CuPy is not installed."
     assert message in capsys.readouterr().err
     assert not list(tmp_path.glob("*.h5*"))
 
