@@ -184,11 +184,11 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         parts = [f"{self._done:,}{of_total} {self._unit}"]
         if rate > 0:
             parts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s")
-        parts += [f"{name.replace('_', ' ')} {value:.4g}" for name, value in self._figures.items()]
-        parts.append(f"{duration(elapsed)} elapsed")
+        # a narrow terminal cuts the end off: first what everybody wants to know
         if rate > 0 and self._total and self._done < self._total:
             parts.append(f"{duration((self._total - self._done) / rate)} left")
-        return parts
+        parts += [f"{name.replace('_', ' ')} {value:.4g}" for name, value in self._figures.items()]
+        return [*parts, f"{duration(elapsed)} elapsed"]
 
 
 def duration(seconds: float) -> str:

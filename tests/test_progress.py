@@ -39,8 +39,8 @@ def test_plain_output_is_a_few_lines_and_ends_with_the_final_state():
     lines = simulate(io.StringIO(), 3600).splitlines()
     assert 8 <= len(lines) <= 20
     assert lines[0] == (
-        "training: 500/360,000 presentations, 100/s, accuracy 0.5003, "
-        "5.00 s elapsed, 59 min 55 s left"
+        "training: 500/360,000 presentations, 100/s, 59 min 55 s left, "
+        "accuracy 0.5003, 5.00 s elapsed"
     )
     assert lines[-1] == (
         "training: 360,000/360,000 presentations, 100/s, accuracy 0.75, 1 h 00 min elapsed"

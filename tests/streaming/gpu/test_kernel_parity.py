@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -13,40 +12,17 @@ from neurosim.dynamics import LeakyIntegrator, MemoryTrace, SmoothedDerivative
 from neurosim.layers import Dense
 from neurosim.ops.grouping import Grouping
 from neurosim.ops.nonlinearity import CODES, Nonlinearity
-from neurosim.plasticity import RULES, Factors, PlasticityRule
+from neurosim.plasticity import RULES
 from neurosim.streaming.circuit import LayerCircuit
 from neurosim.streaming.continuous import Continuous
 from neurosim.streaming.neuron import NeuronDynamics
 from neurosim.streaming.presentations import UNLABELLED, Presentations
 from neurosim.streaming.third_factor import ThirdFactorCircuit
 from neurosim.streaming.timeline import TwoPoint
+from tests.streaming.users import Users
 
 N_PRE, DURATION = 5, 0.1
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Users(PlasticityRule):
-    """A rule of a user's own that asks for all there is to ask for."""
-
-    compares: ClassVar[Literal["rate", "group", "nothing"]] = "group"
-    row_decay: ClassVar[bool] = True
-    averages: float = 5.0
-    strength: float = 0.3
-
-    def constants(self, layer):
-        return (self.strength, 1.0 / layer.n_pre)
-
-    @staticmethod
-    def factors(local, third, constants):
-        surprise = (
-            local.rate
-            - local.mean_rate
-            + 0.1 * np.tanh(local.mean_square) * np.exp(-np.abs(local.rate))
-        )
-        teacher = third.signal * local.normalized + third.modulator * local.gain
-        post = constants[0] * (teacher + constants[1] * third.weight * surprise)
-        return Factors(post, 0.1 * third.weight * local.rate * local.rate)
 
 
 @dataclass(frozen=True, kw_only=True)
