@@ -42,7 +42,7 @@ OTHERS = {
         layers=Learner(
             optimizer=Adam(weight_decay=0.1, decoupled=False), rate=Milestones(rate=0.01)
         ),
-        readout=Learner(optimizer=SGD(momentum=0.0), rate=Milestones(rate=0.1)),
+        readout=Learner(optimizer=Adam(weight_decay=0.1), rate=Milestones(rate=0.01)),
     ),
 }
 
