@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from neurosim.checks import NeurosimError, SettingError
-from neurosim.protocol import Protocol, ProtocolConfig
+from neurosim.protocol import Protocol, ProtocolConfig, available, find
 
 Parsed = TypeVar("Parsed")
 
@@ -61,6 +61,36 @@ def parse(kind: type[Parsed], words: Sequence[str], *, prog: str, description: s
         raise
     except (ValueError, TypeError) as error:  # a dataclass that checks its own fields
         raise SettingError(f"{error} See: {prog} --help") from error
+
+
+def protocol_asked(command: str, words: Sequence[str], about: str, example: str) -> Protocol | None:
+    """The protocol that a command's words begin with; None if they asked for help and got it.
+
+    Parameters
+    ----------
+    command : str
+        Of neurosim, such as ``run``.
+    words : sequence of str
+        What follows it.
+    about : str
+        Help, which the list of protocols is added to.
+    example : str
+        Words that would do.
+
+    Raises
+    ------
+    SettingError
+        If there is no protocol, or none of that name.
+    """
+    if words and words[0] in ("-h", "--help"):
+        print(about, *(f"  {name:<24} {line}" for name, line in available()), sep="\n")
+        return None
+    if not words or words[0].startswith("-"):
+        raise SettingError(
+            f"{command} must be given a protocol first; got {words[0] if words else 'nothing'}. "
+            f"For example: neurosim {command} {example} (neurosim list shows them all)."
+        )
+    return find(words[0])
 
 
 def parse_with_settings(

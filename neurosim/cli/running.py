@@ -12,11 +12,11 @@ from typing import Annotated
 
 import tyro
 
-from neurosim.checks import Interrupted, NeurosimError, RunFileError, SettingError
-from neurosim.cli.arguments import parse, parse_with_settings
+from neurosim.checks import Interrupted, NeurosimError, RunFileError
+from neurosim.cli.arguments import parse, parse_with_settings, protocol_asked
 from neurosim.cli.summary import print_summary
 from neurosim.progress import silenced
-from neurosim.protocol import Protocol, ProtocolConfig, available, find, from_json, to_json
+from neurosim.protocol import Protocol, ProtocolConfig, from_json, to_json
 from neurosim.protocol.origin import (
     holds_nothing,
     is_finished,
@@ -65,15 +65,9 @@ class ResumeOptions:
 
 def run_command(words: Sequence[str]) -> int:
     """Run a protocol from its name or path and its settings."""
-    if words and words[0] in ("-h", "--help"):
-        print(_RUN_HELP, *(f"  {name:<24} {about}" for name, about in available()), sep="\n")
+    protocol = protocol_asked("run", words, _RUN_HELP, "quickstart --seed 1")
+    if protocol is None:
         return 0
-    if not words or words[0].startswith("-"):
-        raise SettingError(
-            f"run must be given a protocol first; got {words[0] if words else 'nothing'}. "
-            "For example: neurosim run quickstart --seed 1 (neurosim list shows them all)."
-        )
-    protocol = find(words[0])
     options, config = parse_with_settings(RunOptions, protocol, words, command="run")
     path = _output_path(options, protocol.name, config.seed)
     recorder = Recorder.create(

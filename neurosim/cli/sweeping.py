@@ -13,11 +13,11 @@ from typing import Annotated
 import tyro
 from rich.table import Table
 
-from neurosim.checks import Interrupted, SettingError, require
-from neurosim.cli.arguments import parse_with_settings
+from neurosim.checks import Interrupted, require
+from neurosim.cli.arguments import parse_with_settings, protocol_asked
 from neurosim.cli.summary import console
 from neurosim.progress import duration, silenced
-from neurosim.protocol import Protocol, ProtocolConfig, available, find, to_json
+from neurosim.protocol import Protocol, ProtocolConfig, to_json
 from neurosim.recording.files import RunPaths
 from neurosim.sweep import Job, Outcome, run_jobs
 from neurosim.sweep.existing import fingerprint
@@ -73,15 +73,9 @@ class SweepOptions:
 
 def sweep_command(given: Sequence[str]) -> int:
     """Make every run of a grid and sum up."""
-    if given and given[0] in ("-h", "--help"):
-        print(_HELP, *(f"  {name:<24} {about}" for name, about in available()), sep="\n")
+    protocol = protocol_asked("sweep", given, _HELP, "quickstart --seeds 3")
+    if protocol is None:
         return 0
-    if not given or given[0].startswith("-"):
-        raise SettingError(
-            f"sweep must be given a protocol first; got {given[0] if given else 'nothing'}. "
-            "For example: neurosim sweep quickstart --seeds 3 (neurosim list shows them all)."
-        )
-    protocol = find(given[0])
     options, settings = parse_with_settings(SweepOptions, protocol, given, command="sweep")
     folder = options.out or Path("runs", f"{protocol.name}-sweep")
     grid = points(options.grid, settings)
