@@ -77,3 +77,16 @@ def test_layers_side_by_side_on_threads_do_not_disturb_each_other(chunk):
         together = list(pool.map(learn, circuits))
     for one, other in zip(alone, together, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_a_chunk_did_stays_valid_for_as_many_chunks_as_asked(chunk):
+    state, engine = circuit(0).start(1), Engine(circuit(0), keep=2)
+    nobody = np.zeros(0, np.int64)
+    _, shown = engine.present(state, *chunk, nobody)
+    kept = [array.copy() for array in shown]
+    for _ in range(2):
+        state, _ = engine.present(state, *chunk, nobody)
+        for array, before in zip(shown, kept, strict=True):
+            np.testing.assert_array_equal(array, before)
+    engine.present(state, *chunk, nobody)
+    assert not np.array_equal(shown.rate, kept[shown._fields.index("rate")])  # used again
