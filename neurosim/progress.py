@@ -78,6 +78,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         self._origin = self._done = self._shown = 0
         self._figures: dict[str, float] = {}
         self._began = clock()
+        self._settled: tuple[float, int] | None = None
 
     def __enter__(self) -> Progress:
         if not self._quiet:
@@ -128,6 +129,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         self._origin = self._done = self._shown = done
         self._figures = {}
         self._began = self._clock()
+        self._settled = None
 
     def update(self, done: int, **figures: float) -> None:
         """Say how far the phase is.
@@ -144,6 +146,8 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         if figures:
             self._figures.update(figures)
         now = self._clock()
+        if self._settled is None:
+            self._settled = now, done
         if now >= self._due:
             self._show()
             self._due = now + (_REFRESH if self._live else self._pause)
@@ -178,17 +182,23 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
             self.message(f"{self._description}: {', '.join(self._parts())}")
 
     def _parts(self) -> list[str]:
-        elapsed = self._clock() - self._began
-        rate = (self._done - self._origin) / elapsed if elapsed > 0 else 0.0
+        now = self._clock()
+        # What happens before the first update, such as compiling, happens only once: of a phase
+        # under way the rate is that since then, of a complete one it is all of it.
+        since, before = self._settled or (now, self._done)
+        steady = now > since and self._done != self._total
+        if not steady:
+            since, before = self._began, self._origin
+        rate = (self._done - before) / (now - since) if now > since else 0.0
         of_total = f"/{self._total:,}" if self._total else ""
         parts = [f"{self._done:,}{of_total} {self._unit}"]
         if rate > 0:
             parts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s")
         # a narrow terminal cuts the end off: first what everybody wants to know
-        if rate > 0 and self._total and self._done < self._total:
+        if steady and rate > 0 and self._total:
             parts.append(f"{duration((self._total - self._done) / rate)} left")
         parts += [f"{name.replace('_', ' ')} {value:.4g}" for name, value in self._figures.items()]
-        return [*parts, f"{duration(elapsed)} elapsed"]
+        return [*parts, f"{duration(now - self._began)} elapsed"]
 
 
 def duration(seconds: float) -> str:

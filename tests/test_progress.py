@@ -134,3 +134,20 @@ def test_the_state_at_an_error_is_still_shown():
 )
 def test_durations_read_well(seconds, text):
     assert duration(seconds) == text
+
+
+def test_the_time_left_forgets_what_came_before_the_first_update():
+    clock, stream = Clock(), io.StringIO()
+    with Progress(stream=stream, clock=clock) as progress:
+        progress.start(10_000, "streaming")
+        clock.now = 20.0  # compiling
+        progress.update(100)
+        clock.now = 60.0
+        progress.update(4100)
+        clock.now = 119.0
+        progress.update(10_000)
+    lines = stream.getvalue().splitlines()
+    assert "left" not in lines[0]  # nobody knows yet
+    assert "100/s" in lines[1]
+    assert "59.0 s left" in lines[1]
+    assert "84/s" in lines[2]  # of the whole
