@@ -15,6 +15,7 @@ from typing import Annotated
 
 import tyro
 
+from analysis._script import call
 from neurosim.comparison import Arm
 from neurosim.comparison.arms import gather, words
 from neurosim.comparison.curves import band
@@ -86,4 +87,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    raise SystemExit(call(main))

@@ -9,17 +9,17 @@ points, placed where the derivative signal should reach them: c1 after the onset
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+import tyro
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from neurosim.checks import NeurosimError, require, require_one_of
+from analysis._script import call
+from neurosim.checks import require, require_one_of
 from neurosim.plotting import PALETTE, context, figure, save
 from neurosim.recording import Run
 
@@ -134,22 +134,23 @@ def _trace(run: Run, name: str, trace: str, neuron: int) -> tuple[np.ndarray, np
     return recorded.coordinates["time"], recorded.values[:, neuron]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("run", type=Path, help="run file of pogodin2020_traces")
-    parser.add_argument("--out", type=Path, help="image file; default: beside the run, as .png")
-    parser.add_argument("--neuron", type=int, default=0, help="which neuron; default 0")
-    given = parser.parse_args(argv)
-    try:
-        with Run(given.run) as run, context():
-            written = save(draw(run, given.neuron), given.out or given.run.with_suffix(".png"))
-    except NeurosimError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(written)
-    return 0
+def main(
+    run: Annotated[Path, tyro.conf.Positional], /, out: Path | None = None, neuron: int = 0
+) -> None:
+    """Draw figure 1 from a run.
+
+    Parameters
+    ----------
+    run : Path
+        Run file of pogodin2020_traces.
+    out : Path
+        Figure to write; by default beside the run, as .png.
+    neuron : int
+        Which neuron.
+    """
+    with Run(run) as recorded, context():
+        print(save(draw(recorded, neuron), out or run.with_suffix(".png")))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(call(main))

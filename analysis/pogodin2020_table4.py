@@ -15,6 +15,7 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import tyro
 
+from analysis._script import call
 from neurosim import Run
 from neurosim.checks import SettingError
 from neurosim.comparison.wording import TextTable
@@ -138,4 +139,4 @@ def main(
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    raise SystemExit(call(main))

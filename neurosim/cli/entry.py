@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
 from neurosim.checks import Interrupted, NeurosimError, SettingError
@@ -65,12 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 success, 1 a bug, 2 bad input, 130 interrupted. Errors are one line on stderr,
         after the traceback if ``--debug`` is among the words.
     """
+    return guarded(_dispatch, argv)
+
+
+def guarded(command: Callable[[list[str]], int | None], argv: Sequence[str] | None = None) -> int:
+    """Call ``command`` with the words of the command line; the rest is as in `main`."""
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
         with _terminate_like_interrupt(), _short_warnings():
-            code = _dispatch(words)
+            code = command(words) or 0
             sys.stdout.flush()  # here, where a reader that has left can still be dealt with
             return code
     except Interrupted as error:

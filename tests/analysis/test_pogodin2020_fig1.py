@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from analysis import pogodin2020_fig1 as analysis
+from analysis._script import call
 from neurosim.checks import SettingError
 from neurosim.protocol import to_json
 from neurosim.recording import Recorder, Run
@@ -42,17 +43,17 @@ def test_draws_what_the_file_holds(path, neuron):
 
 
 def test_writes_an_image_beside_the_run_or_where_told(path, tmp_path, capsys):
-    assert analysis.main([str(path)]) == 0
+    assert call(analysis.main, [str(path)]) == 0
     assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
-    assert analysis.main([str(path), "--out", str(tmp_path / "figure.svg")]) == 0
+    assert call(analysis.main, [str(path), "--out", str(tmp_path / "figure.svg")]) == 0
     assert "true jump" in (tmp_path / "figure.svg").read_text()
     assert capsys.readouterr().out.splitlines()[-1].endswith("figure.svg")
 
 
 def test_bad_input_is_one_line_and_exit_code_2(path, tmp_path, capsys):
-    assert analysis.main([str(tmp_path / "missing.h5")]) == 2
-    assert analysis.main([str(path), "--neuron", "2"]) == 2
-    assert analysis.main([str(path), "--out", str(tmp_path / "figure.docx")]) == 2
+    assert call(analysis.main, [str(tmp_path / "missing.h5")]) == 2
+    assert call(analysis.main, [str(path), "--neuron", "2"]) == 2
+    assert call(analysis.main, [str(path), "--out", str(tmp_path / "figure.docx")]) == 2
     errors = capsys.readouterr().err.splitlines()
     assert len(errors) == 3
     assert all(line.startswith("error: ") for line in errors)
