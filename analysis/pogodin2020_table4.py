@@ -17,7 +17,7 @@ import tyro
 
 from analysis._script import call
 from neurosim import Run
-from neurosim.checks import SettingError
+from neurosim.checks import SettingError, require
 from neurosim.comparison.wording import TextTable
 from neurosim.plotting import PALETTE, context, figure, save
 
@@ -56,8 +56,9 @@ def collect(paths: Sequence[Path]) -> dict[str, dict[str, list[Result]]]:
     Raises
     ------
     SettingError
-        If a run has no place in the tables, or a seed comes twice.
+        If there is no run, one has no place in the tables, or a seed comes twice.
     """
+    require(len(paths) > 0, "RUN", "name at least one run file", "none")
     found: dict[str, dict[str, list[Result]]] = {}
     for path in paths:
         with Run(path) as run:

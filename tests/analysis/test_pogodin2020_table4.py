@@ -42,3 +42,8 @@ def test_what_has_no_place_in_the_table_is_refused(finished):
             table4.collect([finished(name, **changes)])
     with pytest.raises(SettingError, match="seed 0 of gaussian/divisive twice"):
         table4.collect([finished("c"), finished("d")])
+
+
+def test_no_run_is_an_error_and_not_an_empty_figure():
+    with pytest.raises(SettingError, match="RUN must name at least one run file"):
+        table4.collect([])
