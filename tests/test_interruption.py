@@ -54,14 +54,49 @@ def test_a_request_is_forgotten_afterwards(handlers):
     assert {n: signal.getsignal(n) for n in handlers} == handlers
 
 
-def test_outside_the_main_thread_it_does_nothing(handlers):
+def in_a_thread(work):
+    """What a function returns in another thread."""
     found = []
+    thread = threading.Thread(target=lambda: found.append(work()))
+    thread.start()
+    thread.join(10)
+    (answer,) = found
+    return answer
+
+
+def asked():
+    with Interruption() as interruption:
+        return interruption.requested, signal.getsignal(signal.SIGINT)
+
+
+def test_other_threads_hear_of_a_request_of_the_main_thread(handlers):
+    assert in_a_thread(asked) == (False, handlers[signal.SIGINT])
+    with Interruption():
+        assert not in_a_thread(asked)[0]
+        with Interruption() as inner:
+            send(signal.SIGINT)
+            assert inner.requested
+            assert in_a_thread(asked)[0]
+        assert not in_a_thread(asked)[0]  # the request was the inner one's, as in the main thread
+    assert in_a_thread(asked) == (False, handlers[signal.SIGINT])
+
+
+def test_a_thread_hears_of_a_request_made_while_it_works():
+    began, sent = threading.Event(), threading.Event()
+    heard = []
 
     def work():
         with Interruption() as interruption:
-            found.append((interruption.requested, signal.getsignal(signal.SIGINT)))
+            heard.append(interruption.requested)
+            began.set()
+            assert sent.wait(10)
+            heard.append(interruption.requested)
 
     thread = threading.Thread(target=work)
-    thread.start()
-    thread.join(10)
-    assert found == [(False, handlers[signal.SIGINT])]
+    with Interruption():
+        thread.start()
+        assert began.wait(10)
+        send(signal.SIGTERM)
+        sent.set()
+        thread.join(10)
+    assert heard == [False, True]
