@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 import pkgutil
 
 from neurosim.checks import require, require_one_of
 from neurosim.data.base import Dataset, Source
+from neurosim.data.fetch import FOLDER_VARIABLE
+from neurosim.data.shared import shared
 from neurosim.data.synthetic import Clusters
 from neurosim.seeds import Seeds
 
@@ -29,6 +32,8 @@ def available() -> tuple[Source, ...]:
 
 def load(name: str, *, normalize: bool = True) -> Dataset:
     """Load a data set, downloading it the first time where it has to be.
+
+    Whoever loads it while another holds it gets the same one; its arrays are read-only.
 
     Parameters
     ----------
@@ -57,7 +62,8 @@ def load(name: str, *, normalize: bool = True) -> Dataset:
     """
     sources = {source.name: source for source in available()}
     require_one_of("load.name", name, sources)
-    return sources[name].load(normalize)
+    key = (name, normalize, os.environ.get(FOLDER_VARIABLE))
+    return shared(key, lambda: sources[name].load(normalize))
 
 
 def measured(name: str, validation: float, train: int, seeds: Seeds) -> Dataset:
@@ -84,7 +90,14 @@ def measured(name: str, validation: float, train: int, seeds: Seeds) -> Dataset:
         As `load`, or if the fraction or the number does not fit the set.
     """
     require(0 <= validation < 1, "Config.validation", "be in [0, 1)", validation)
-    data = load(name)
-    if validation:
-        data = data.split_validation(validation, seeds.child("validation"))
-    return data.limited(n_train=train) if train else data
+
+    def make() -> Dataset:
+        data = load(name)
+        if validation:
+            data = data.split_validation(validation, seeds.child("validation"))
+        return data.limited(n_train=train) if train else data
+
+    if not (validation or train):
+        return make()
+    drawn = seeds if validation else None
+    return shared((name, validation, train, drawn, os.environ.get(FOLDER_VARIABLE)), make)

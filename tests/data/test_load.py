@@ -1,8 +1,11 @@
 """Every named data set loads, and an unknown or incomplete one says so."""
 
+import gc
 import gzip
 import os
 import struct
+import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -111,3 +114,33 @@ def test_what_is_measured_is_the_test_set_or_a_part_of_the_training_set():
     assert held.digest != measured("digits", 0.1, 100, Seeds(2)).digest
     with pytest.raises(SettingError, match=r"Config\.validation must be in \[0, 1\)"):
         measured("digits", 1.0, 0, seeds)
+
+
+def test_who_loads_what_another_holds_gets_the_same_arrays_and_cannot_change_them():
+    with ThreadPoolExecutor(4) as pool:
+        held = list(pool.map(load, ["digits"] * 4))
+    assert all(data is held[0] for data in held)
+    assert load("digits", normalize=False) is not held[0]
+    with pytest.raises(ValueError, match="read-only"):
+        held[0].x_train[0] = 0
+    again = weakref.ref(held[0])
+    del held
+    gc.collect()
+    assert again() is None  # nothing is kept for nobody
+
+
+def test_what_is_measured_is_shared_by_those_that_measure_the_same():
+    one = measured("digits", 0.1, 0, Seeds(1))
+    assert measured("digits", 0.1, 0, Seeds(1)) is one
+    assert measured("digits", 0.1, 0, Seeds(2)) is not one
+    few = measured("digits", 0.0, 100, Seeds(1))
+    assert measured("digits", 0.0, 100, Seeds(2)) is few
+    assert measured("digits", 0.0, 0, Seeds(1)) is load("digits")
+
+
+def test_a_folder_named_meanwhile_is_looked_into(tiny_mnist, tmp_path, monkeypatch):
+    held = load("mnist")
+    monkeypatch.setenv("NEUROSIM_DATA", str(tmp_path / "elsewhere"))
+    with pytest.raises(DataError, match="elsewhere"):
+        load("mnist")
+    assert len(held.x_train) == 3
