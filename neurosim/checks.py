@@ -35,6 +35,10 @@ class DivergenceError(NeurosimError, ArithmeticError):
     """A simulation produced NaN or infinity and was stopped."""
 
 
+class DeviceError(NeurosimError, RuntimeError):
+    """A GPU could not do what was asked: its memory is full, or something failed there."""
+
+
 class Interrupted(NeurosimError):
     """A run was stopped by the user after saving a checkpoint; the text says how to resume it."""
 

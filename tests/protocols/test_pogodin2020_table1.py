@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from neurosim import backend
+from neurosim.backend import presence
 from neurosim.cli import main
 from neurosim.recording import Run
 from neurosim.testing import pretend_device
@@ -90,7 +91,7 @@ def test_on_a_device_it_is_the_same_run(tmp_path, rule):
 
 
 def test_a_gpu_that_is_not_there_is_missed_at_once(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(backend, "_import_cupy", lambda: (None, "CuPy is not installed"))
+    monkeypatch.setattr(presence, "import_cupy", lambda: (None, "CuPy is not installed"))
     assert run(tmp_path, "--device", "gpu")[0] == 2
     message = "Config.device must be available on this machine; got 'gpu'. CuPy is not installed."
     assert message in capsys.readouterr().err

@@ -2,72 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.backend.presence import DEVICES, cupy_or_none, imported, require_device
 from neurosim.checks import SettingError, require_one_of
 
 # What both modules offer is described by NumPy's types; CuPy has none of its own.
 Array: TypeAlias = npt.NDArray[Any]
 # A number; of arrays on a device an array without axes, so that nobody has to wait for it.
 Scalar: TypeAlias = float | Array
-
-DEVICES = ("cpu", "gpu")
-_STAND_IN: ContextVar[ModuleType | None] = ContextVar("stand_in", default=None)
-
-
-@contextmanager
-def standing_in(module: ModuleType) -> Iterator[None]:
-    """Within the context ``module`` takes CuPy's place: for tests without a GPU."""
-    token = _STAND_IN.set(module)
-    try:
-        yield
-    finally:
-        _STAND_IN.reset(token)
-
-
-@functools.cache
-def _import_cupy() -> tuple[ModuleType | None, str]:
-    """CuPy if it can compute here, else None and what is missing."""
-    try:
-        import cupy
-    except ImportError:
-        return None, (
-            "CuPy is not installed: run `pip install 'neurosim[cuda12]'`, "
-            "or 'neurosim[cuda13]' for a CUDA 13 driver"
-        )
-    try:
-        cupy.cuda.runtime.getDeviceCount()
-    except cupy.cuda.runtime.CUDARuntimeError as error:
-        return None, f"CuPy finds no usable CUDA device ({error}): check the driver with nvidia-smi"
-    return cupy, ""
-
-
-def _imported() -> ModuleType | None:
-    """The module of arrays on a GPU, if there can be any: looking costs nothing."""
-    # An array can only be CuPy's if CuPy was imported already.
-    return _STAND_IN.get() or sys.modules.get("cupy")
-
-
-def cupy_or_none() -> ModuleType | None:
-    """CuPy where it is installed and sees a device, else None."""
-    return _STAND_IN.get() or _import_cupy()[0]
-
-
-def require_device(field: str, device: str) -> None:
-    """Raise `SettingError` unless arrays can be on ``device`` here; says what is missing."""
-    require_one_of(field, device, DEVICES)
-    if device == "gpu" and cupy_or_none() is None:
-        missing = _import_cupy()[1]
-        raise SettingError(f"{field} must be available on this machine; got 'gpu'. {missing}.")
 
 
 def device_of(array: Array) -> str:
@@ -89,7 +36,7 @@ def device_of(array: Array) -> str:
     """
     if isinstance(array, np.ndarray | np.generic):
         return "cpu"
-    cupy = _imported()
+    cupy = imported()
     if cupy is not None and isinstance(array, cupy.ndarray):
         return "gpu"
     raise SettingError(
@@ -131,7 +78,7 @@ def namespace(*arrays: Array) -> ModuleType:
         )
     if devices[0] == "cpu":
         return np
-    cupy = _imported()
+    cupy = imported()
     assert cupy is not None, "an array of its own is there"
     return cupy
 
