@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from neurosim.backend.products import KINDS, Products
 from neurosim.checks import require, require_one_of
 from neurosim.recording import RecordSettings
 
@@ -24,17 +25,22 @@ class ProtocolConfig:
         The number all randomness of the run is derived from; not negative.
     device : {"cpu", "gpu"}
         Where the arrays live.
+    products : {"float32", "tf32"}
+        On a GPU, how exact products of float32 matrices are: tf32 is faster and keeps 10 bits of
+        what is multiplied.
     record : RecordSettings
         What is written to the run file.
 
     Raises
     ------
     SettingError
-        If the seed is negative, or the device unknown or none the protocol can use.
+        If the seed is negative, the device unknown or none the protocol can use, or tf32 is asked
+        for where there is none.
     """
 
     seed: int = 0
     device: Literal["cpu", "gpu"] = "cpu"
+    products: Products = "float32"
     record: RecordSettings = RecordSettings()
 
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
@@ -45,3 +51,8 @@ class ProtocolConfig:
         require_one_of(f"{owner}.device", self.device, ("cpu", "gpu"))
         here = "This protocol computes on the CPU only."
         require(self.device in self.devices, f"{owner}.device", "be cpu", self.device, here)
+        require_one_of(f"{owner}.products", self.products, KINDS)
+        if self.products == "tf32":
+            field, dtype = f"{owner}.products", getattr(self, "dtype", "float32")
+            require(self.device == "gpu", field, "be float32 on the CPU", self.products)
+            require(dtype == "float32", field, f"be float32 for {dtype}", self.products)

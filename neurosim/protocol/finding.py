@@ -6,6 +6,7 @@ import ast
 import contextlib
 import dataclasses
 import difflib
+import functools
 import hashlib
 import importlib.util
 import sys
@@ -15,9 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from neurosim.backend import device_errors, products
 from neurosim.checks import SettingError
 from neurosim.protocol.config import ProtocolConfig
 from neurosim.recording import Recorder, Run
+
+Runs = Callable[[ProtocolConfig, Recorder], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,7 @@ class Protocol:
     name: str
     path: Path
     config: type[ProtocolConfig]
-    run: Callable[[ProtocolConfig, Recorder], None]
+    run: Runs
     plot: Callable[[Run, Path], None] | None
 
     @property
@@ -110,7 +114,23 @@ def find(name_or_path: str | Path) -> Protocol:
             f"Protocol {path.name} must define a function run(config, recorder); got {run!r}."
         )
     plot = getattr(module, "plot", None)
-    return Protocol(name=path.stem, path=path, config=config, run=run, plot=plot)
+    computing = _computing(run, path.stem)
+    return Protocol(name=path.stem, path=path, config=config, run=computing, plot=plot)
+
+
+def _computing(run: Runs, name: str) -> Runs:
+    """The protocol's function, with products as its settings ask and a GPU's errors in one line."""
+
+    @functools.wraps(run)
+    def computing(config: ProtocolConfig, recorder: Recorder) -> None:
+        if config.device == "cpu":
+            run(config, recorder)
+            return
+        remedy = "Choose smaller layers, batches or chunks, or fewer runs at a time."
+        with device_errors(name, remedy), products(config.products):
+            run(config, recorder)
+
+    return computing
 
 
 def _locate(name_or_path: str | Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from neurosim.checks import RunFileError
@@ -24,8 +25,12 @@ def origin_of(protocol: Protocol, path: Path) -> dict[str, str]:
     }
 
 
-def protocol_of(run: Run | Header, path: Path) -> Protocol:
+def protocol_of(
+    run: Run | Header, path: Path, load: Callable[[str | Path], Protocol] = find
+) -> Protocol:
     """Load the protocol of the run file at ``path``: from where it was, else by its name.
+
+    ``load`` is `find`, or what answers like it.
 
     Raises
     ------
@@ -36,8 +41,8 @@ def protocol_of(run: Run | Header, path: Path) -> Protocol:
     if stored is not None:
         file = (path.resolve().parent / str(stored)).resolve()
         if file.is_file():
-            return find(file)
-    return find(run.protocol)
+            return load(file)
+    return load(run.protocol)
 
 
 def was_edited(run: Run | Header, protocol: Protocol) -> bool:

@@ -33,3 +33,30 @@ def test_only_protocols_that_say_so_take_a_gpu():
     assert Anywhere(device="gpu").device == "gpu"
     with pytest.raises(SettingError, match=r"ProtocolConfig\.device must be cpu; got 'gpu'\. This"):
         ProtocolConfig(device="gpu")
+
+
+class OnDevice(ProtocolConfig):
+    devices = ("cpu", "gpu")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Exact(OnDevice):
+    dtype: str = "float64"
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (OnDevice, {"products": "tf32"}, r"OnDevice\.products must be float32 on the CPU; got"),
+        (
+            Exact,
+            {"products": "tf32", "device": "gpu"},
+            r"Exact\.products must be float32 for float64",
+        ),
+        (OnDevice, {"products": "half"}, r"OnDevice\.products must be one of float32, tf32; got"),
+    ],
+)
+def test_products_are_of_a_kind_that_there_is(kind, settings, message):
+    assert OnDevice(products="tf32", device="gpu").products == "tf32"
+    with pytest.raises(SettingError, match=message):
+        kind(**settings)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from neurosim.checks import SettingError
+from neurosim.checks import DeviceError, SettingError
 from neurosim.protocol import ProtocolConfig, available, find
 from neurosim.protocol import finding as module
 
@@ -174,3 +175,35 @@ def test_other_kinds_of_files_are_refused(tmp_path):
         find(write(tmp_path, GOOD, "mine.txt"))
     with pytest.raises(SettingError, match="exists"):
         find(tmp_path)
+
+
+FULL = GOOD.replace("recorder.append(config.size)", "recorder(config)").replace(
+    "    size", '    devices = ("cpu", "gpu")\n    size'
+)
+
+
+@pytest.mark.usefixtures("folder")
+def test_on_a_gpu_a_protocol_has_its_products_and_one_line_for_errors(tmp_path, monkeypatch):
+    asked = []
+
+    @contextmanager
+    def products(kind):
+        asked.append(kind)
+        yield
+        asked.append("over")
+
+    class OutOfMemoryError(MemoryError):
+        __module__ = "cupy.cuda.memory"
+
+    def fill(config):
+        raise OutOfMemoryError("Out of memory allocating 2,048 bytes")
+
+    monkeypatch.setattr(module, "products", products)
+    protocol = find(write(tmp_path, FULL))
+    protocol.run(protocol.config(device="gpu", products="tf32"), lambda _: asked.append("run"))
+    assert asked == ["tf32", "run", "over"]
+    with pytest.raises(DeviceError, match=r"mine must fit into the GPU's memory; got .* 2 KiB.*"):
+        protocol.run(protocol.config(device="gpu"), fill)
+    with pytest.raises(OutOfMemoryError):
+        protocol.run(protocol.config(), fill)
+    assert asked == ["tf32", "run", "over", "float32"]

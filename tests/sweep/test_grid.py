@@ -54,7 +54,7 @@ def test_values_are_those_of_the_command_line(config):
         (["stps=1"], "got 'stps'. Did you mean steps?"),
         (["inner.dept=1"], "Did you mean inner.depth"),
         (["inner=1"], "must vary a setting of the protocol"),
-        (["zzz=1"], "There are seed, device, record.every"),
+        (["zzz=1"], "There are seed, device, products, record.every"),
         (["seed=1,2"], "Use --seeds 5 instead"),
         (["steps"], "key=v1,v2,... without gaps; got 'steps'"),
         (["steps="], "without gaps"),
