@@ -110,7 +110,7 @@ class Streaming:
     dtype : {"float32", "float64"}
         Precision.
     chunk : int
-        Traces that pass a layer at once; affects speed, not results.
+        Traces that pass a layer at once; 0: as many as suit the device. Affects speed, not results.
     threads : int
         Working threads; affect speed, not results.
     engine : {"chunked", "reference"}
@@ -155,7 +155,7 @@ class Streaming:
     memory_scale: float = 5.0
     memory_leak: float = 0.0
     dtype: Literal["float32", "float64"] = "float32"
-    chunk: int = 128
+    chunk: int = 0
     threads: int = 2
     engine: Literal["chunked", "reference"] = "chunked"
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from neurosim.network import Network
     from neurosim.recording import Recorder, RecordSettings, Run
     from neurosim.seeds import Seeds
-    from neurosim.streaming.assembly import Learning
+    from neurosim.streaming.learning import Learning
     from neurosim.streaming.presentations import (
         DatasetStream,
         IterableStream,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "DatasetStream": "neurosim.streaming.presentations",
     "IterableStream": "neurosim.streaming.presentations",
-    "Learning": "neurosim.streaming.assembly",
+    "Learning": "neurosim.streaming.learning",
     "Network": "neurosim.network",
     "Presentation": "neurosim.streaming.presentations",
     "RecordSettings": "neurosim.recording",

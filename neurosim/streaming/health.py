@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from neurosim.streaming.circuit import LayerCircuit, Shown
+from neurosim.backend import Array
+from neurosim.streaming.chunk import Chunk, Signs
+from neurosim.streaming.circuit import LayerCircuit
 from neurosim.streaming.plan import Plan
 
 UNDERFLOW = 1e-6
@@ -68,16 +71,13 @@ class LayerHealth:
         n = self._circuit.layer.n_post
         self.state = {"count": np.zeros(1), "sums": np.zeros(4), "active": np.zeros(n, bool)}
 
-    def observe(self, shown: Shown, plan: Plan) -> None:
+    def observe(self, signs: Signs, plan: Plan) -> None:
         """Take in what a chunk did."""
-        active = self.state["active"]
-        unseen = np.flatnonzero(~active)
-        if len(unseen):
-            active[unseen] = (shown.rate[:, unseen] > 0).any(axis=0)
+        self.state["active"] |= signs.active
         taught = plan.gate > 0
         if self._circuit.rule.compares == "nothing" or not taught.any():
             return
-        b1, modulator = shown.third[..., 0][taught], shown.third[..., 3][taught]
+        b1, modulator = signs.third[..., 0][taught], signs.third[..., 3][taught]
         similarity = self._circuit.third_factor.similarity(b1)
         self.state["count"] += b1.size
         self.state["sums"] += (
@@ -87,7 +87,7 @@ class LayerHealth:
             b1.sum(),
         )
 
-    def vitals(self, weights: np.ndarray) -> Vitals:
+    def vitals(self, weights: Array) -> Vitals:
         """Means since the last call, which are then forgotten."""
         count = float(self.state["count"][0])
         similarity, underflow, modulator, b1 = self.state["sums"] / max(count, 1)
@@ -131,3 +131,48 @@ class LayerHealth:
                 "Lower the learning rate or add weight decay.",
             ))  # fmt: skip
         return found
+
+
+class Checkup:
+    """The health of all layers, and what was found wrong with it so far.
+
+    Parameters
+    ----------
+    names : tuple of str
+    circuits : list of LayerCircuit
+
+    Attributes
+    ----------
+    layers : dict of str to LayerHealth
+    findings : list of Finding
+        Each ailment once.
+    """
+
+    def __init__(self, names: tuple[str, ...], circuits: list[LayerCircuit]) -> None:
+        self.layers = {
+            name: LayerHealth(name, circuit) for name, circuit in zip(names, circuits, strict=True)
+        }
+        self.findings: list[Finding] = []
+
+    def observe(self, chunk: Chunk) -> None:
+        """Take in what a chunk did to all layers."""
+        for health, signs in zip(self.layers.values(), chunk.signs, strict=True):
+            health.observe(signs, chunk.plan)
+
+    def look(self, weights: Iterable[Array]) -> tuple[dict[str, float], list[Finding]]:
+        """Vital signs since the last look, as ``layer1_active``, ..., and what is newly wrong.
+
+        Parameters
+        ----------
+        weights : iterable of array
+            Of each layer, as they are now.
+        """
+        vitals, new = dict[str, float](), list[Finding]()
+        for (name, health), now in zip(self.layers.items(), weights, strict=True):
+            signs = health.vitals(now)
+            vitals |= {f"{name}_{field}": value for field, value in signs._asdict().items()}
+            for finding in health.findings(signs):
+                if not any(finding.same(known) for known in self.findings):
+                    self.findings.append(finding)
+                    new.append(finding)
+        return vitals, new

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import copy_context
 from typing import Any
 
 Stage = Callable[[Any], Any]
@@ -43,7 +44,9 @@ def pipeline(items: Iterable[Any], stages: list[Stage], threads: int) -> Iterato
             yield item
         return
     work = _Work(iter(items), stages, ahead(threads))
-    workers = [threading.Thread(target=work.run, daemon=True) for _ in range(threads)]
+    # what the caller has arranged for itself, such as a device's stand-in, holds for its workers
+    contexts = [copy_context() for _ in range(threads)]
+    workers = [threading.Thread(target=c.run, args=(work.run,), daemon=True) for c in contexts]
     for worker in workers:
         worker.start()
     try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from neurosim.checks import SettingError, require
+from neurosim.backend import Array, device_of, to_device
+from neurosim.checks import SettingError, require, require_finite
+from neurosim.streaming.drift import look
+from neurosim.streaming.residence import resident
 
 UNLABELLED = -1
 
@@ -35,10 +38,11 @@ class Presentation(NamedTuple):
 class Presentations(NamedTuple):
     """Consecutive presentations as arrays: stimuli (T, n_inputs), the rest (T,).
 
-    ``taught`` may be None: all are.
+    Stimuli may be on a GPU, where nobody looks for NaN; the rest is on the host. ``taught`` may be
+    None: all are.
     """
 
-    stimuli: np.ndarray
+    stimuli: Array
     labels: np.ndarray
     durations: np.ndarray
     gaps: np.ndarray
@@ -59,6 +63,20 @@ class Stream(ABC):
     @abstractmethod
     def length(self) -> int | None:
         """Number of presentations; None if endless or unknown."""
+
+    def on(self, device: str) -> Stream:
+        """The same presentations, from ``device`` if the stream can keep its stimuli there.
+
+        Parameters
+        ----------
+        device : {"cpu", "gpu"}
+
+        Returns
+        -------
+        Stream
+            Itself if it cannot: stimuli are then moved as they are shown.
+        """
+        return self
 
     @abstractmethod
     def chunks(self, start: int, size: int) -> Iterator[Presentations]:
@@ -162,19 +180,21 @@ class DatasetStream(Stream):
         require(0 < duration < np.inf, "DatasetStream.duration", "be positive (seconds)", duration)
         require(0 <= gap < np.inf, "DatasetStream.gap", "not be negative (seconds)", gap)
         require(0 <= jitter <= 1, "DatasetStream.jitter", "be in [0, 1]", jitter)
-        self._stimuli, self._labels = stimuli, labels
+        self._stimuli: Array = stimuli
+        self._labels = labels
         n = epochs * len(labels)
         self._order = _shuffled(len(labels), epochs, rng)
         if same_class is not None:
             require(0 <= same_class < 1, "DatasetStream.same_class", "be in [0, 1)", same_class)
             self._order = _repeating(labels, n, same_class, rng)
-        self._moves = None
+        self._moves: Array | None = None
         if drift:
             fits = image is not None and image[0] * image[1] == stimuli.shape[1]
             require(fits, "DatasetStream.image", f"have {stimuli.shape[1]} pixels to drift", image)
             require(0 < drift < min(image or (1,)), "DatasetStream.drift", "fit the image", drift)
             self._moves = rng.integers(-drift, drift, (n, 2), dtype=np.int16, endpoint=True)
         self._image, self._darkest = image, stimuli.min()
+        self._samples: Array = self._order  # where the stimuli are; the order stays on the host
         self._durations = np.full(n, float(duration))
         self._gaps = gap * rng.uniform(1 - jitter, 1 + jitter, n) if jitter else np.full(n, gap)
 
@@ -183,39 +203,36 @@ class DatasetStream(Stream):
         """Presentations in all epochs."""
         return len(self._order)
 
+    def on(self, device: str) -> DatasetStream:
+        """See `Stream.on`; a GPU keeps one copy of a data set for all streams of a process."""
+        if device == device_of(self._stimuli):
+            return self
+        require_finite("DatasetStream.stimuli", self._stimuli)
+        there = copy.copy(self)
+        there._stimuli = resident(self._stimuli, device)
+        there._samples = to_device(self._samples, device)
+        if self._moves is not None:
+            there._moves = to_device(self._moves, device)
+        return there
+
     def chunks(self, start: int, size: int) -> Iterator[Presentations]:
         """See `Stream.chunks`."""
         for first in range(start, self.length, size):
             part = slice(first, first + size)
-            samples = self._order[part]
             yield Presentations(
-                self._seen(self._stimuli[samples], part),
-                self._labels[samples],
+                self._seen(part),
+                self._labels[self._order[part]],
                 self._durations[part],
                 self._gaps[part],
             )
 
-    def _seen(self, stimuli: np.ndarray, part: slice) -> np.ndarray:
+    def _seen(self, part: slice) -> Array:
         """Stimuli where the eye happens to look."""
+        samples = self._samples[part]
         if self._moves is None or self._image is None:
-            return stimuli
-        seen = np.empty_like(stimuli)
-        shape = (-1, *self._image)
-        _look(stimuli.reshape(shape), self._moves[part], self._darkest, seen.reshape(shape))
-        return seen
-
-
-@njit(cache=True, nogil=True)
-def _look(scene, moves, darkest, seen):  # type: ignore[no-untyped-def]
-    """``seen`` is ``scene`` (n, rows, columns), each moved by its two numbers of pixels."""
-    n, rows, columns = scene.shape
-    for t in range(n):
-        down, right = moves[t]
-        for i in range(rows):
-            inside = 0 <= i + down < rows
-            for j in range(columns):
-                visible = inside and 0 <= j + right < columns
-                seen[t, i, j] = scene[t, i + down, j + right] if visible else darkest
+            return self._stimuli[samples]
+        scenes, moves = self._stimuli.reshape(-1, *self._image), self._moves[part]
+        return look(scenes, samples, moves, self._darkest).reshape(len(samples), -1)
 
 
 def _shuffled(n_samples: int, epochs: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 
 from neurosim.recording import Recorder, RecordSettings
 from neurosim.seeds import Seeds
-from neurosim.streaming.assembly import Assembly, Chunk
+from neurosim.streaming.assembly import Assembly
+from neurosim.streaming.chunk import Chunk
 from neurosim.streaming.circuit import LayerCircuit
 from neurosim.streaming.traces import LayerTraces
 
@@ -26,7 +27,7 @@ class Probes:
     Parameters
     ----------
     parts : Assembly
-        Told which synapses to watch.
+        Told which presentations and synapses to watch.
     settings : RecordSettings
     seeds : Seeds
         Synapses are drawn from ``recording/<layer>``.
@@ -45,6 +46,7 @@ class Probes:
             )  # fmt: skip
         parts.recorded = synapses if settings.every and settings.synapses else None
         parts.chosen = [layer.chosen for layer in self._layers.values()]
+        parts.watched = self._watched
 
     def _choose(
         self, circuit: LayerCircuit, rng: np.random.Generator
@@ -118,17 +120,29 @@ class Probes:
 
         return write
 
+    def _watched(self, first: int, stop: int) -> bool:
+        """Whether anything is to be written of presentations from ``first`` to ``stop``."""
+        single, window = self._parts_of(first, stop)
+        return single is not None or window is not None
+
+    def _parts_of(self, first: int, stop: int) -> tuple[slice | None, slice | None]:
+        """Which of some presentations are kept, one value each and at every instant."""
+        single, window, n = None, None, stop - first
+        if self._settings.every and -first % self._settings.every < n:
+            single = slice(-first % self._settings.every, n, self._settings.every)
+        if self._settings.instants:
+            begin, end = (min(max(at - first, 0), n) for at in self._settings.instants)
+            window = slice(begin, end) if begin < end else None
+        return single, window
+
     def _rows(self, chunk: Chunk, seconds: float) -> dict[str, np.ndarray]:
         """What is to be written of a chunk that ended at ``seconds``."""
-        n, found = len(chunk.shown.labels), dict[str, np.ndarray]()
-        if self._settings.every:
-            rows = slice(-chunk.first % self._settings.every, n, self._settings.every)
-            if rows.start < n:
-                found |= self._events(chunk, rows, seconds) | self._traces(chunk, rows, "")
-        if self._settings.instants:
-            first, stop = (min(max(at - chunk.first, 0), n) for at in self._settings.instants)
-            if first < stop:
-                found |= self._traces(chunk, slice(first, stop), INSTANTS)
+        single, window = self._parts_of(chunk.first, chunk.first + len(chunk.shown.labels))
+        found = dict[str, np.ndarray]()
+        if single is not None:
+            found |= self._events(chunk, single, seconds) | self._traces(chunk, single, "")
+        if window is not None:
+            found |= self._traces(chunk, window, INSTANTS)
         return found
 
     def _events(self, chunk: Chunk, rows: slice, seconds: float) -> dict[str, np.ndarray]:

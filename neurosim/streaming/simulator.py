@@ -25,18 +25,22 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from neurosim.backend import Array
 from neurosim.checks import Interrupted, SettingError, require
 from neurosim.interruption import Interruption
 from neurosim.network import Network
 from neurosim.progress import Progress
 from neurosim.recording import Checkpoint, Recorder, RecordSettings
 from neurosim.seeds import Seeds
-from neurosim.streaming.assembly import Assembly, Chunk, Learning
-from neurosim.streaming.health import Finding, LayerHealth
-from neurosim.streaming.pipeline import ahead, pipeline
+from neurosim.streaming.assembly import Assembly
+from neurosim.streaming.chunk import Chunk
+from neurosim.streaming.health import Checkup, Finding
+from neurosim.streaming.learning import Learning
+from neurosim.streaming.pipeline import pipeline
 from neurosim.streaming.presentations import Presentation, Presentations, Stream, gather
 from neurosim.streaming.probes import Probes, accuracy_name
 from neurosim.streaming.snapshot import pack, unpack
+from neurosim.streaming.way import TRACES, way_of
 
 CHECKPOINT_SECONDS = 60.0
 
@@ -54,7 +58,7 @@ class Simulator:
     Parameters
     ----------
     network : Network
-        Initial weights; `network` is the property with the current ones.
+        Initial weights, where it is to learn; `network` is the property with the current ones.
     learning : Learning
         Rule, timeline, third factor, dynamics, learning rates.
     seeds : Seeds
@@ -62,11 +66,12 @@ class Simulator:
     background : ndarray, shape (n_inputs,), optional
         Input activity at rest; zero if not given.
     chunk : int
-        Traces that pass a layer at once. Results do not depend on it (to rounding).
+        Traces that pass a layer at once; 0: 128 on the CPU, 1024 on a GPU. Results do not depend on
+        it (to rounding).
     threads : int
         Working threads; results do not depend on them.
     engine : {"chunked", "reference"}
-        Fused, or sample by sample in NumPy.
+        Fused, or sample by sample in NumPy (not on a GPU).
 
     Attributes
     ----------
@@ -76,8 +81,6 @@ class Simulator:
         Simulated time so far.
     elapsed : float
         Seconds spent on showing and recording so far; not on compiling, evaluating, saving.
-    findings : list of Finding
-        What was wrong with the layers' health, each ailment once.
 
     Raises
     ------
@@ -92,48 +95,46 @@ class Simulator:
         seeds: Seeds,
         *,
         background: np.ndarray | None = None,
-        chunk: int = 128,
+        chunk: int = 0,
         threads: int = 2,
         engine: str = "chunked",
     ) -> None:
-        require(chunk >= 1, "Simulator.chunk", "be at least 1", chunk)
+        require(chunk >= 0, "Simulator.chunk", "not be negative", chunk)
         require(threads >= 1, "Simulator.threads", "be at least 1", threads)
         rest = np.asarray(np.zeros(network.n_inputs) if background is None else background)
         fits = rest.shape == (network.n_inputs,)
         require(fits, "Simulator.background", f"be of shape ({network.n_inputs},)", rest.shape)
         rest = rest.astype(network.dtype)
-        self._parts = Assembly(network, learning, rest, engine, keep=ahead(threads))
+        self._parts = Assembly(network, learning, rest)
+        self._way = way_of(self._parts, engine, threads)
         self._seeds, self._threads = seeds, threads
-        self._chunk = max(1, chunk // learning.timeline.n_traces)
-        self._health = [
-            LayerHealth(name, circuit)
-            for name, circuit in zip(network.names, self._parts.circuits, strict=True)
-        ]
+        self._chunk = max(1, (chunk or TRACES[network.device]) // learning.timeline.n_traces)
+        self._health = Checkup(network.names, self._parts.circuits)
         self.presentations, self.seconds, self.elapsed = 0, 0.0, 0.0
-        self.findings: list[Finding] = []
         self._online, self._looked, self._ended, self._origin = 0.0, -1, False, 0
 
     @property
     def network(self) -> Network:
         """The network with its current weights (not a copy)."""
-        parameters = {
-            name: state["weights"]
-            for name, state in zip(self._parts.network.names, self._parts.states, strict=True)
-        }
-        readout = self._parts.readouts["readout"]
-        parameters |= {f"readout/{name}": readout[name] for name in ("weights", "bias")}
-        return self._parts.network.with_parameters(parameters)
+        return self._parts.current()
 
-    def accuracy(self, stimuli: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    @property
+    def findings(self) -> list[Finding]:
+        """What was wrong with the layers' health so far, each ailment once."""
+        return self._health.findings
+
+    def accuracy(self, stimuli: Array, labels: Array) -> dict[str, float]:
         """Accuracy of each read-out on settled responses: ``accuracy``, ``accuracy_layer1``, ..."""
         require(len(labels) > 0, "Simulator.accuracy(labels)", "not be empty", labels)
-        right = self._parts.right(self.network, stimuli, labels)
+        right = self._parts.right(stimuli, labels)
         return {accuracy_name(name): count / len(labels) for name, count in right.items()}
 
     def present(self, presentation: Presentation) -> Response:
         """Show one presentation, for protocols whose next stimulus depends on the response."""
-        chunk = self._parts.draw(self.presentations, gather([presentation]), np.zeros(1))
-        for stage in self._parts.stages():
+        chunk = self._parts.draw(
+            self.presentations, gather([presentation]), np.zeros(1), watched=True
+        )
+        for stage in self._way.stages():
             chunk = stage(chunk)
         self._arrived(chunk)
         outputs = [shown.output[-1].copy() for shown in chunk.layers]
@@ -179,7 +180,7 @@ class Simulator:
         every = evaluate_every or 0
         require(every >= 0, "Simulator.run(evaluate_every)", "be positive", every)
         probes = Probes(self._parts, recorder.record if recorder else RecordSettings(), self._seeds)
-        stages = self._parts.stages()
+        stages = self._way.stages()
         origin = self.presentations  # of this stream, unless an interrupted run goes on
         if recorder is not None:
             if recorder.checkpoint is not None:
@@ -191,10 +192,10 @@ class Simulator:
         save_every = recorder.record.checkpoint_every if recorder else 0
         progress = progress or Progress(quiet=True)
         with progress.announce("compiling the engine: about half a minute, once"):
-            self._parts.prepare()
+            self._way.prepare()
         self._origin, self._ended = origin, False
         progress.start(total, "streaming", self.presentations - origin)
-        chunks = stream.chunks(self.presentations - origin, self._chunk)
+        chunks = stream.on(self._parts.device).chunks(self.presentations - origin, self._chunk)
         with threadpool_limits(1, user_api="blas"), Interruption() as interruption:
             while not (self._ended or interruption.requested):
                 look, save = self._next(every), self._next(save_every)
@@ -247,8 +248,7 @@ class Simulator:
         right = float((chunk.predicted["readout"] == chunk.shown.labels).mean())
         share = len(chunk.shown.labels) / min(self.presentations, 5000)
         self._online += (right - self._online) * share
-        for health, shown in zip(self._health, chunk.layers, strict=True):
-            health.observe(shown, chunk.plan)
+        self._health.observe(chunk)
 
     def _look(
         self,
@@ -260,16 +260,10 @@ class Simulator:
         if self._looked == self.presentations:
             return
         self._looked = self.presentations
-        figures, vitals = evaluate(self) if evaluate else {}, dict[str, float]()
-        for health, state, name in zip(
-            self._health, self._parts.states, self._parts.network.names, strict=True
-        ):
-            signs = health.vitals(state["weights"])
-            vitals |= {f"{name}_{field}": value for field, value in signs._asdict().items()}
-            for finding in health.findings(signs):
-                if not any(finding.same(known) for known in self.findings):
-                    progress.message(f"warning: {finding}")
-                    self.findings.append(finding)
+        figures = evaluate(self) if evaluate else {}
+        vitals, found = self._health.look(state["weights"] for state in self._parts.states)
+        for finding in found:
+            progress.message(f"warning: {finding}")
         if recorder is not None:
             recorder.note(
                 presentations=self.presentations, seconds=self.seconds, elapsed=self.elapsed,
@@ -297,4 +291,4 @@ class Simulator:
         self.elapsed = float(saved.position["elapsed"])
         self._online = float(saved.position["online"])
         self._looked = int(saved.position["looked"])
-        self.findings = [Finding(*finding) for finding in saved.position["findings"]]
+        self._health.findings = [Finding(*finding) for finding in saved.position["findings"]]

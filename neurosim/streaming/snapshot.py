@@ -6,47 +6,63 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from neurosim.backend import device_of, to_device
+from neurosim.checks import require
 from neurosim.streaming.assembly import Assembly
-from neurosim.streaming.health import LayerHealth
+from neurosim.streaming.circuit import State
+from neurosim.streaming.health import Checkup
 
 Arrays = dict[str, np.ndarray]
 
 
-def pack(parts: Assembly, health: list[LayerHealth]) -> Arrays:
+def pack(parts: Assembly, health: Checkup) -> Arrays:
     """State of all layers, read-outs, the planner and the running health, by name.
 
     Parameters
     ----------
     parts : Assembly
-    health : list of LayerHealth
+    health : Checkup
 
     Returns
     -------
     dict of str to ndarray
         ``layer1/weights``, ``readout/bias``, ``probe-layer1/bias``, ``planner/labels``, ...;
-        the arrays themselves, not copies.
+        on the CPU the arrays themselves, not copies.
     """
-    groups: dict[str, Arrays] = {"planner": parts.plan_state}
-    groups |= dict(zip(parts.network.names, parts.states, strict=True))
-    groups |= {_group(name): state for name, state in parts.readouts.items()}
-    groups |= {
-        f"health/{name}": signs.state
-        for name, signs in zip(parts.network.names, health, strict=True)
+    groups = {"planner": parts.plan_state} | _learned(parts)
+    groups |= {f"health/{name}": signs.state for name, signs in health.layers.items()}
+    return {
+        f"{group}/{name}": to_device(array, "cpu")
+        for group, state in groups.items()
+        for name, array in state.items()
     }
-    return {f"{group}/{name}": a for group, state in groups.items() for name, a in state.items()}
 
 
-def unpack(arrays: Mapping[str, np.ndarray], parts: Assembly, health: list[LayerHealth]) -> None:
+def unpack(arrays: Mapping[str, np.ndarray], parts: Assembly, health: Checkup) -> None:
     """Put what `pack` took out back into parts built from the same settings."""
     groups: dict[str, Arrays] = {}
     for name, array in arrays.items():
         group, _, key = name.rpartition("/")
         groups.setdefault(group, {})[key] = np.array(array)
     parts.plan_state = groups["planner"]
-    parts.states = [groups[name] for name in parts.network.names]
-    parts.readouts = {name: groups[_group(name)] for name in parts.readouts}
-    for name, signs in zip(parts.network.names, health, strict=True):
+    for group, state in _learned(parts).items():
+        _fill(state, groups[group])
+    for name, signs in health.layers.items():
         signs.state = groups[f"health/{name}"]
+
+
+def _learned(parts: Assembly) -> dict[str, State]:
+    """The state of layers and read-outs, by where it goes."""
+    groups = dict(zip(parts.network.names, parts.states, strict=True))
+    return groups | {_group(name): state for name, state in parts.readouts.items()}
+
+
+def _fill(state: State, arrays: Arrays) -> None:
+    """Write values into a state's own arrays, which a device may know by their address."""
+    for name, own in state.items():
+        shape = arrays[name].shape
+        require(shape == own.shape, f"Checkpoint.{name}", f"be of shape {own.shape}", shape)
+        own[...] = to_device(arrays[name], device_of(own))
 
 
 def _group(readout: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from neurosim.streaming.assembly import Chunk
+from neurosim.streaming.chunk import Chunk
 from neurosim.streaming.circuit import LayerCircuit
 from neurosim.streaming.plan import Plan
 

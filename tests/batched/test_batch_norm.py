@@ -11,7 +11,7 @@ from neurosim.layers import BatchNorm
 from neurosim.plasticity import GroupedGaussian
 from neurosim.recording import Recorder, RecordSettings, Run
 from neurosim.seeds import Seeds
-from neurosim.streaming.assembly import Learning
+from neurosim.streaming.learning import Learning
 from neurosim.streaming.simulator import Simulator
 from tests.batched.parts import DRIVERS, build, changes, draw_batch
 

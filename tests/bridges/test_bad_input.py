@@ -62,7 +62,7 @@ def refuse(capsys):
         (["--nonlinearity", "sigmoid"], ["Nonlinearity.name must be one of", "'sigmoid'"]),
         (["--p", "1"], ["Grouping.p must be in [0, 1)"]),
         (["--train", "100000"], ["100000", "clusters"]),
-        (["--chunk", "0"], ["Simulator.chunk must be at least 1"]),
+        (["--chunk", "-1"], ["Simulator.chunk must not be negative"]),
         (["--epochs", "0"], ["Config.epochs must be at least 1"]),
         (["--widths"], ["Streaming.widths must name at least one layer"]),
         (["--recurrent", "--groups", "3"], ["Continuous"]),

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from neurosim.checks import SettingError
+from neurosim.streaming.drift import look, look_reference
 from neurosim.streaming.presentations import DatasetStream
+from neurosim.testing import check_on_device
 
 LABELS = np.arange(400) % 2
 
@@ -45,3 +47,14 @@ def test_a_stream_continued_anywhere_drifts_as_before():
 def test_drift_needs_the_shape_of_the_image(image):
     with pytest.raises(SettingError, match=r"DatasetStream\.image"):
         DatasetStream(dots(), LABELS, epochs=1, rng=np.random.default_rng(0), drift=1, image=image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_a_device_sees_the_same(dtype):
+    rng = np.random.default_rng(1)
+    scenes = rng.integers(1, 200, (20, 6, 7)).astype(dtype)
+    samples, moves = rng.integers(0, 20, 50), rng.integers(-3, 4, (50, 2), dtype=np.int16)
+    seen = look(scenes, samples, moves, scenes.min())
+    found = look_reference(scenes, samples, moves, scenes.min())
+    np.testing.assert_array_equal(found, seen, strict=True)
+    check_on_device("look", look, scenes, samples, moves, scenes.min(), tolerance=0.0)

@@ -9,7 +9,7 @@ from neurosim.ops.nonlinearity import Nonlinearity
 from neurosim.optimizers import Schedule
 from neurosim.plasticity import GroupedGaussian, Hebb, PlainGaussian
 from neurosim.seeds import Seeds
-from neurosim.streaming.assembly import Learning
+from neurosim.streaming.learning import Learning
 from neurosim.streaming.health import Finding, LayerHealth
 from neurosim.streaming.presentations import DatasetStream
 from neurosim.streaming.simulator import Simulator
@@ -92,8 +92,8 @@ def signs(simulator):
     stream = DatasetStream(STIMULI, LABELS, epochs=1, rng=np.random.default_rng(2))
     thirds, rates = [], []
     for shown in stream.chunks(0, 20):
-        chunk = parts.stages()[0](parts.draw(0, shown, np.zeros(20)))
-        health.observe(chunk.layers[0], chunk.plan)
+        chunk = simulator._way.stages()[0](parts.draw(0, shown, np.zeros(20)))
+        health.observe(chunk.signs[0], chunk.plan)
         thirds.append(chunk.layers[0].third)
         rates.append(chunk.layers[0].rate.copy())
     return health, np.concatenate(thirds)[:, 0], np.concatenate(rates)

@@ -13,7 +13,7 @@ from neurosim.optimizers import Schedule
 from neurosim.plasticity import BCM, GroupedGaussian, Oja, PlainGaussian
 from neurosim.recording import Recorder, RecordSettings, Run
 from neurosim.seeds import Seeds
-from neurosim.streaming.assembly import Learning
+from neurosim.streaming.learning import Learning
 from neurosim.streaming.continuous import Continuous
 from neurosim.streaming.neuron import NeuronDynamics
 from neurosim.streaming.presentations import DatasetStream, Presentation

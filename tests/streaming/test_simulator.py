@@ -279,7 +279,7 @@ def test_parts_that_do_not_fit_are_refused():
     network = Network.dense(N_INPUTS, (8,), N_CLASSES, Seeds(0))
     learning = Learning(rule=PlainGaussian())
     for options, words in (
-        ({"chunk": 0}, "Simulator.chunk must be at least 1"),
+        ({"chunk": -1}, "Simulator.chunk must not be negative"),
         ({"threads": 0}, "Simulator.threads must be at least 1"),
         ({"engine": "fast"}, "Simulator.engine must be one of chunked, reference; got 'fast'"),
         ({"background": np.zeros(5)}, r"Simulator.background must be of shape \(6,\)"),
