@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -187,7 +187,62 @@ def relax_memory(memory, deviation, duration, leak):  # type: ignore[no-untyped-
     return memory * (1.0 - change) + cubed * (change / rate)
 
 
+class Remembered(NamedTuple):
+    """What `remember_row` knows of each neuron, so that nothing is computed twice.
+
+    deviation : the last one seen, scaled; cubed, pace : x**3 and lambda of it.
+    spent : lambda t / tau since it is there; recalled : the remembered deviation, not scaled.
+    """
+
+    deviation: np.ndarray
+    cubed: np.ndarray
+    pace: np.ndarray
+    spent: np.ndarray
+    recalled: np.ndarray
+
+
+SETTLED = 60.0
+"""Units of lambda t / tau after which nothing is left of what was remembered before: e**-60."""
+
+
 @njit(cache=True, nogil=True)
-def recall_memory(memory):  # type: ignore[no-untyped-def]
-    """Real cube root of one memory: the scaled deviation it stands for."""
-    return np.cbrt(memory)
+def start_remembering(memory, scale):  # type: ignore[no-untyped-def]
+    """`Remembered` of neurons whose activity has not been seen yet."""
+    n = memory.size
+    recalled = np.cbrt(memory.astype(np.float64)) / scale
+    return Remembered(np.full(n, np.nan), np.empty(n), np.empty(n), np.empty(n), recalled)
+
+
+@njit(cache=True, nogil=True)
+def remember_row(memory, known, activity, background, duration, leak, scale, remembered):  # type: ignore[no-untyped-def]
+    """`MemoryTrace.relax` and `recall` of all neurons, in place; for fused loops.
+
+    Parameters
+    ----------
+    memory : ndarray, shape (n,)
+        w.
+    known : Remembered
+    activity, background : ndarray, shape (n,)
+    duration : float
+        In units of tau.
+    leak : float
+        Forgetting rate in units of 1 / tau.
+    scale : float
+    remembered : ndarray, shape (n,)
+        Gets background and remembered deviation; may be ``activity``.
+    """
+    for n in range(memory.size):
+        deviation = scale * float(activity[n] - background[n])
+        if deviation != known.deviation[n]:
+            cubed = deviation * deviation * deviation
+            known.deviation[n], known.cubed[n] = deviation, cubed
+            known.pace[n] = math.tanh(abs(cubed)) + leak
+            known.spent[n] = np.inf if known.pace[n] == 0.0 else 0.0
+        if not known.spent[n] > SETTLED:  # so that NaN is passed on
+            pace = known.pace[n]
+            change = -math.expm1(-pace * duration)
+            held = float(memory[n]) * (1.0 - change) + known.cubed[n] * (change / pace)
+            memory[n] = held
+            known.recalled[n] = np.cbrt(held) / scale
+            known.spent[n] += pace * duration
+        remembered[n] = background[n] + known.recalled[n]

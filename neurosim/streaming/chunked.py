@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from neurosim.dynamics.memory import recall_memory, relax_memory
+from neurosim.dynamics.memory import remember_row, start_remembering
 from neurosim.layers import Dense
 from neurosim.ops.linalg import accumulate_outer
 from neurosim.plasticity import Hebb
@@ -23,11 +23,13 @@ from neurosim.streaming.circuit import LayerCircuit, Shown, State
 from neurosim.streaming.compiled import Constants, Neurons, Records, Sums, Traces, compile_rule
 from neurosim.streaming.plan import Plan, Planner
 from neurosim.streaming.presentations import Presentations
+from neurosim.streaming.repeats import Repeats
 from neurosim.streaming.timeline import TwoPoint
 from neurosim.streaming.walk import walk
 
 BLOCK_TRACES = 32
 COMPARES = {"rate": 0, "group": 1, "nothing": 2}
+WORTH_LOOKING = 2  # traces a presentation, beyond which some rows will repeat others
 WINDOW = ("rate", "gain", "normalized", "signal")
 NOW = ("rate", "gain", "normalized", "variance")
 
@@ -112,9 +114,14 @@ class Engine:
         history = len(pre) - n
         traces = self._traces(state, len(pre), room)
         start = room.empty("drive", n, n_post, self._dtype)
-        np.matmul(inputs, state["weights"].T, out=start)
-        speed_start = start[:0] if self._circuit.momentum == 0 else inputs @ state["velocity"].T
-        gram = self._gram(inputs, pre, history)
+        sampled = samples > WORTH_LOOKING
+        shown_once = Repeats.of(inputs) if sampled else None
+        _product(inputs, state["weights"], shown_once, start)
+        speed_start = start[:0]
+        if self._circuit.momentum > 0:
+            speed_start = np.empty_like(start)
+            _product(inputs, state["velocity"], shown_once, speed_start)
+        gram = self._gram(inputs, pre, history, shown_once)
         total = self._sums(len(pre))
         output = room.empty("output", n, n_post, self._dtype)
         n_shown = len(plan.geometry)
@@ -129,7 +136,7 @@ class Engine:
             self._rule, plan, self._constants, self._numbers, block, start, speed_start, gram,
             traces, neurons, total, output, records,
         )  # fmt: skip
-        self._learn(state, total, pre, len(plan.geometry))
+        self._learn(state, total, pre, len(plan.geometry), Repeats.of(pre) if sampled else None)
         for name, array in zip(WINDOW, traces, strict=False):
             state[f"trace_{name}"] = array[n:].copy()
         state["trace_pre"] = pre[n:].copy()
@@ -147,13 +154,16 @@ class Engine:
         self._turn = (self._turn + 1) % len(self._rooms)
         return self._rooms[self._turn]
 
-    def _gram(self, inputs: np.ndarray, pre: np.ndarray, history: int) -> np.ndarray:
+    def _gram(
+        self, inputs: np.ndarray, pre: np.ndarray, history: int, repeats: Repeats | None
+    ) -> np.ndarray:
         """Products of inputs and presynaptic traces, (n, H + n)."""
-        if self._constants.memory:
-            return inputs @ pre.T
         gram = np.empty((len(inputs), len(pre)), self._dtype)
-        gram[:, :history] = inputs @ pre[:history].T
-        gram[:, history:] = inputs @ inputs.T  # symmetric, and computed as such: half the work
+        if repeats is not None or self._constants.memory:
+            _product(inputs, pre, repeats, gram)
+        else:
+            gram[:, :history] = inputs @ pre[:history].T
+            gram[:, history:] = inputs @ inputs.T  # symmetric, and computed as such: half the work
         return gram
 
     def _sums(self, traces: int) -> Sums:
@@ -189,16 +199,29 @@ class Engine:
             )  # fmt: skip
         return pre
 
-    def _learn(self, state: State, total: Sums, pre: np.ndarray, n: int) -> None:
+    def _learn(
+        self, state: State, total: Sums, pre: np.ndarray, n: int, repeats: Repeats | None
+    ) -> None:
         """Touch the weights, once a chunk."""
-        weights = state["weights"]
+        weights, change, speed = state["weights"], total.change, total.speed
+        if repeats is not None:
+            pre, change = pre[repeats.first], repeats.sums(change)
+            speed = repeats.sums(speed) if self._circuit.momentum > 0 else speed
         if not self._direct:
             weights *= total.keep_w[:, None]
         if self._circuit.momentum > 0:
             weights += total.keep_v[:, None] * state["velocity"]
             state["velocity"] *= self._dtype.type(self._circuit.momentum**n)
-            accumulate_outer(state["velocity"], total.speed, pre)
-        accumulate_outer(weights, total.change, pre)
+            accumulate_outer(state["velocity"], speed, pre)
+        accumulate_outer(weights, change, pre)
+
+
+def _product(rows: np.ndarray, other: np.ndarray, repeats: Repeats | None, out: np.ndarray) -> None:
+    """out = rows other^T."""
+    if repeats is None:
+        np.matmul(rows, other.T, out=out)
+    else:
+        repeats.product(rows, other, out)
 
 
 def warm_up(dtype: str) -> None:
@@ -216,9 +239,8 @@ def warm_up(dtype: str) -> None:
 @njit(cache=True, nogil=True)
 def _remember(memory, inputs, steps, background, leak, tau, scale, remembered):
     """Presynaptic memory through the traces of a chunk; `MemoryTrace` with recall."""
+    known = start_remembering(memory, scale)
     for row in range(len(inputs)):
-        for m in range(memory.size):
-            deviation = scale * float(inputs[row, m] - background[m])
-            held = relax_memory(float(memory[m]), deviation, steps[row] / tau, leak)
-            memory[m] = held
-            remembered[row, m] = background[m] + recall_memory(held) / scale
+        remember_row(
+            memory, known, inputs[row], background, steps[row] / tau, leak, scale, remembered[row]
+        )

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numba as nb
 import numpy as np
 
+from neurosim.dynamics.memory import Remembered
 from neurosim.plasticity import Local, PlasticityRule, ThirdFactor
 
 FASTMATH = {"reassoc", "contract", "arcp"}
@@ -98,6 +99,7 @@ class Scratch(NamedTuple):
     post: np.ndarray
     decay: np.ndarray
     decayed: np.ndarray
+    remembered: Remembered
 
 
 @functools.lru_cache(maxsize=64)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from neurosim.dynamics.memory import recall_memory, relax_memory
+from neurosim.dynamics.memory import remember_row, start_remembering
 from neurosim.dynamics.normalization import relax_into
 from neurosim.ops.grouping import groups_row
 from neurosim.ops.nonlinearity import gain_row, rate_row
@@ -50,7 +50,7 @@ def _drive(constants, row, base, drive, speed_start, gram, known, sums):
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)
-def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, output):
+def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, remembered, output):
     """From drive to rate, output and the local variables of trace ``s``."""
     kind = drive.dtype.type
     rate, gain = traces.rate[s], traces.gain[s]
@@ -87,15 +87,10 @@ def _respond(constants, neurons, step, at_rest, drive, traces, s, group_signal, 
     if constants.memory:
         if at_rest and step > 0 and constants.measured:
             neurons.background[:] = rate
-        scale = constants.memory_scale
-        for n in range(rate.size):
-            deviation = scale * float(rate[n] - neurons.background[n])
-            held = relax_memory(
-                float(neurons.memory[n]), deviation, step / constants.memory_tau,
-                constants.memory_leak,
-            )  # fmt: skip
-            neurons.memory[n] = held
-            rate[n] = neurons.background[n] + recall_memory(held) / scale
+        remember_row(
+            neurons.memory, remembered, rate, neurons.background, step / constants.memory_tau,
+            constants.memory_leak, constants.memory_scale, rate,
+        )  # fmt: skip
         if constants.groups > 0:
             groups_row(constants.p, constants.delta, rate, variance, group_signal, normalized)
     gain_row(constants.code, constants.slope, rate, gain)
@@ -154,7 +149,7 @@ def _third_factor(constants, plan, t, signal, mean, change, share, modulators, t
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH)
-def make_scratch(constants, plan, width, start):
+def make_scratch(constants, plan, width, start, memory):
     """Room for what one presentation computes and nobody keeps."""
     n_post, kind = start.shape[1], start.dtype
     instants, window = plan.filter.shape[1], plan.filter.shape[2]
@@ -162,6 +157,7 @@ def make_scratch(constants, plan, width, start):
         np.empty(constants.groups, kind), np.empty((instants, width), kind),
         np.empty((window, width), kind), np.empty(window), np.zeros(n_post, kind),
         np.empty(n_post, kind), np.empty(n_post, kind), np.empty(n_post, kind),
+        start_remembering(memory, constants.memory_scale),
     )  # fmt: skip
 
 
@@ -177,7 +173,7 @@ def respond(constants, plan, t, base, start, speed_start, gram, traces, neurons,
         drive = start[row]
         _drive(constants, row, base, drive, speed_start, gram, known, sums)
         _respond(constants, neurons, plan.step[u, p], plan.at_rest[p], drive, traces,
-                 history + row, scratch.group_signal, output[row])  # fmt: skip
+                 history + row, scratch.group_signal, scratch.remembered, output[row])  # fmt: skip
 
 
 @nb.njit(nogil=True, cache=True, fastmath=FASTMATH, forceinline=True)

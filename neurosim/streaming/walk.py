@@ -95,7 +95,9 @@ def _walk(
     history = window - samples
     n_post, kind = start.shape[1], start.dtype.type
     direct = total.speed.shape[0] == 0
-    scratch = fused.make_scratch(constants, plan, traces.signal.shape[1], start)
+    scratch = fused.make_scratch(
+        constants, plan, traces.signal.shape[1], start, neurons.memory[: n_post * constants.memory]
+    )
     product = np.empty((block * samples, n_post), start.dtype)
     for t0 in range(0, presentations, block):
         n = min(block, presentations - t0)

@@ -6,7 +6,7 @@ from scipy.integrate import solve_ivp
 
 from neurosim.checks import SettingError
 from neurosim.dynamics import MemoryTrace
-from neurosim.dynamics.memory import recall_memory, relax_memory
+from neurosim.dynamics.memory import relax_memory, remember_row, start_remembering
 
 traces = st.builds(
     MemoryTrace,
@@ -93,13 +93,44 @@ def test_crossing_is_when_the_memory_changes_sign():
     time=st.floats(0, 100),
     leak=st.sampled_from([0.0, 1e-9, 0.3]),
 )
-def test_scalar_variants_equal_the_reference(start, x, time, leak):
+def test_the_scalar_variant_equals_the_reference(start, x, time, leak):
     trace = MemoryTrace(leak=leak, tau=1.0)
     state = trace.relax({"memory": np.array([start])}, np.array([x]), time)
     np.testing.assert_allclose(
         relax_memory(start, x, time, leak), state["memory"][0], rtol=1e-12, atol=1e-12
     )
-    np.testing.assert_allclose(recall_memory(start), trace.recall({"memory": start}), rtol=1e-15)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    shown=st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.0, 0.1, -0.7, 2.0, -2.0, 3.0, np.nan]),
+            st.sampled_from([0.0, 1e-3, 0.4, 5.0, 30.0, 100.0]),
+            st.integers(1, 4),
+        ),
+        min_size=1, max_size=6,
+    ),
+    start=st.floats(-30, 30),
+    leak=st.sampled_from([0.0, 0.01]),
+    scale=st.sampled_from([1.0, 2.5]),
+)  # fmt: skip
+def test_rows_remember_as_the_reference_does_whatever_is_shown_again(shown, start, leak, scale):
+    trace = MemoryTrace(leak=leak, tau=1.0, scale=scale)
+    background = np.array([0.25, -0.5])
+    state = {"memory": np.array([start, -start])}
+    memory, remembered = state["memory"].copy(), np.empty(2)
+    known = start_remembering(memory, scale)
+    for deviation, time, times in shown:
+        for _ in range(times):  # the same again: nothing is computed that is known
+            deviations = np.array([deviation, 2 * deviation])
+            state = trace.relax(state, deviations, time)
+            remember_row(
+                memory, known, background + deviations, background, time, leak, scale, remembered
+            )
+            np.testing.assert_allclose(memory, state["memory"], rtol=1e-12, atol=1e-12)
+            expected = background + trace.recall(state)
+            np.testing.assert_allclose(remembered, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(("field", "value"), [("tau", 0.0), ("scale", -1.0), ("leak", -0.1)])
