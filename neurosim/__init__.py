@@ -6,7 +6,10 @@ The names below are imported when first used, so that ``import neurosim`` stays 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from neurosim.machine_code import drop_stale
 
 if TYPE_CHECKING:
     from neurosim.batched import Trainer
@@ -48,6 +51,8 @@ __all__ = [
     "Simulator",
     "Trainer",
 ]
+
+drop_stale(Path(__file__).parent)  # before anything of it is loaded
 
 
 def __getattr__(name: str) -> Any:

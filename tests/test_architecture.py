@@ -15,7 +15,7 @@ MAX_LINES = 300
 
 # Lowest first; a module imports from strictly lower tiers, or from its own package.
 TIERS = [
-    {"checks"},
+    {"checks", "machine_code"},
     {"backend"},
     {"seeds", "units", "progress", "interruption", "resources"},
     {"ops"},
