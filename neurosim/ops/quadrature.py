@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
+
+
+_standard_nodes = lru_cache(np.polynomial.legendre.leggauss)  # eigenvalues of a matrix each time
 
 
 def gauss_nodes(intervals: np.ndarray, n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -20,7 +24,7 @@ def gauss_nodes(intervals: np.ndarray, n_nodes: int) -> tuple[np.ndarray, np.nda
     -------
     nodes, weights : ndarray, shape (n_intervals, n_nodes)
     """
-    x, w = np.polynomial.legendre.leggauss(n_nodes)
+    x, w = _standard_nodes(n_nodes)
     half = (intervals[:, 1:] - intervals[:, :1]) / 2
     return intervals[:, :1] + half * (1 + x), half * w
 

@@ -201,6 +201,16 @@ def _seen(
 ) -> Geometry:
     """What an observer at the instants sees, whatever the dynamics' steps."""
     duration = durations[-1]
+    lasted = np.array(durations) + np.append(gaps[1:], 0)
+    onsets = duration - np.cumsum(lasted[::-1])[::-1]
+    alone = _alone(timeline, duration, beta)
+    seen = timeline._filter(alone.time, onsets, np.array(durations), np.array(gaps))
+    return alone._replace(filter=seen)
+
+
+@lru_cache(maxsize=256)
+def _alone(timeline: Continuous, duration: float, beta: float) -> Geometry:
+    """The part that does not depend on earlier presentations: all but filter and steps."""
     intervals, nodes, quadrature = timeline._shown(duration)
     instants = nodes.ravel()
     taught = (instants >= timeline.delay) * quadrature.ravel()
@@ -211,10 +221,8 @@ def _seen(
     before = intervals[:, 1] <= timeline.delay
     running = causal_weights(lambda t: np.exp(-t / tau) / tau, ends, intervals, nodes)
     running[:, before] = 0
-    lasted = np.array(durations) + np.append(gaps[1:], 0)
-    onsets = duration - np.cumsum(lasted[::-1])[::-1]
     return Geometry(
-        filter=timeline._filter(instants, onsets, np.array(durations), np.array(gaps)),
+        filter=np.zeros((len(instants), 0)),
         weight=taught / timeline.duration,
         mean_keep=np.exp(-since / tau),
         mean_filter=running.reshape(len(ends), -1),
