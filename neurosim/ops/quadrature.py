@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 
-
 _standard_nodes = lru_cache(np.polynomial.legendre.leggauss)  # eigenvalues of a matrix each time
 
 
