@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from neurosim.backend import device_of, to_device
+from neurosim.backend import device_errors, device_of, to_device
 from neurosim.checks import require, require_one_of
 from neurosim.layers import Activity, BatchNorm, Dense
 from neurosim.ops.grouping import Grouping
@@ -165,6 +165,7 @@ class Network:
         """Where all parameters are, ``"cpu"`` or ``"gpu"``."""
         return device_of(self.layers[0].weights)
 
+    @device_errors("Network.to", "Choose smaller layers.")
     def to(self, device: str) -> Network:
         """The same network on a device, where it then computes; itself if it is there already.
 
@@ -176,6 +177,8 @@ class Network:
         ------
         SettingError
             If there is no such device; says what is missing.
+        DeviceError
+            If the network does not fit into its memory.
         """
         moved = {name: to_device(array, device) for name, array in self.parameters().items()}
         return self if device == self.device else self.with_parameters(moved)
@@ -240,6 +243,7 @@ class Network:
         read = outputs[-1] if self.reads == "last" else np.concatenate(outputs, axis=1)
         return read @ self.readout["weights"].T + self.readout["bias"]
 
+    @device_errors("Network.accuracy", "Choose a smaller batch.")
     def accuracy(self, stimuli: np.ndarray, labels: np.ndarray, batch: int = 2048) -> float:
         """Fraction of ``stimuli`` (n, n_inputs) whose largest score is at their label.
 

@@ -24,7 +24,8 @@ def fused(function: Callable[Concatenate[ModuleType, P], R]) -> Callable[P, R]:
         Called with the module that computes with its arrays, then with arrays that fit together
         and numbers, all by position. It may use arithmetic, comparisons, in-place operators and
         elementwise functions of the module; nothing that sums or looks at values or shapes.
-        A number that is computed from numbers is a float64: compute it outside.
+        Python's numbers take the type of the arrays they meet, and so must meet one; numbers of
+        NumPy's bring theirs, and so does what is computed from numbers alone: compute it outside.
 
     Returns
     -------

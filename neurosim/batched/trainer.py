@@ -15,7 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.backend import Array, Scalar, at_hand, device_of, namespace, to_device
+from neurosim.backend import (
+    Array,
+    Scalar,
+    at_hand,
+    device_errors,
+    device_of,
+    namespace,
+    to_device,
+)
 from neurosim.batched.driver import Batch, Driver
 from neurosim.batched.samples import require_usable, sent
 from neurosim.checks import DivergenceError, Interrupted, require
@@ -28,6 +36,7 @@ from neurosim.resources import within_memory
 from neurosim.seeds import Seeds
 
 CHECKPOINT_SECONDS = 60.0
+SMALLER = "Choose smaller batches or layers."
 Evaluate = Callable[[Network], dict[str, float]]
 
 
@@ -59,6 +68,7 @@ class Trainer:
         Time spent on learning so far, in seconds: compilation and evaluations left out.
     """
 
+    @device_errors("Trainer", SMALLER)
     def __init__(
         self, network: Network, driver: Driver, seeds: Seeds, *, batch: int = 256, threads: int = 2
     ) -> None:
@@ -86,7 +96,8 @@ class Trainer:
         self._looked = -1
         self._order: tuple[int, Array] = (-1, np.zeros(0, np.int64))
 
-    @within_memory("Trainer.batch", "Choose smaller batches or layers.")
+    @within_memory("Trainer.batch", SMALLER)
+    @device_errors("Trainer.run", SMALLER)
     def run(
         self,
         stimuli: np.ndarray,

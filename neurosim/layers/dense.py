@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import ModuleType
 from typing import Self
 
 import numpy as np
 
+from neurosim.backend import fused
 from neurosim.checks import require
 from neurosim.layers.base import Activity, Gradients, Layer
 from neurosim.layers.batch_norm import BatchNorm
@@ -176,8 +178,16 @@ class Dense(Layer):
         u = groups.variance[..., None]
         size, p = r.shape[-1], self.grouping.p
         inner = (d * r).sum(axis=-1, keepdims=True)
-        d_centred = d / u**p - (2 * p / size) * r * u ** (p - 1) * inner
+        d_centred = _to_centred(d, r, u, inner, p, 1 - p, 2 * p / size)
         return (d_centred - d_centred.mean(axis=-1, keepdims=True)).reshape(rate.shape)
+
+
+@fused
+def _to_centred(
+    xp: ModuleType, d: np.ndarray, r: np.ndarray, u: np.ndarray, inner: np.ndarray,
+    p: float, q: float, scale: float,
+) -> np.ndarray:  # fmt: skip
+    return d / u**p - scale * r * inner / u**q
 
 
 def _groups(grouping: Grouping, rate: np.ndarray) -> Groups:

@@ -14,11 +14,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import ClassVar, Self
 
 import numpy as np
 
-from neurosim.backend import Scalar
+from neurosim.backend import Scalar, fused
 from neurosim.checks import require
 from neurosim.layers import Activity, Dense
 from neurosim.objectives.base import Evaluation, Objective, Parameters
@@ -66,8 +67,8 @@ class PairwiseObjective(Objective):
 
     def of_pairs(self, k: np.ndarray, k_labels: np.ndarray) -> tuple[Scalar, np.ndarray]:
         """L and dL/dK from both similarities, of any one shape (n_rows, n_columns)."""
-        centred, taught = self.centre(k), self.gamma * self.centre(k_labels)
-        return ((centred - taught) * k).mean(), (2 * centred - taught) / k.size
+        each, d_k = _of_each(k, self.centre(k), self.centre(k_labels), self.gamma, k.size)
+        return each.mean(), d_k
 
     def evaluate(
         self, parameters: Mapping[str, np.ndarray], activity: Activity, labels: np.ndarray
@@ -99,6 +100,15 @@ class PairwiseObjective(Objective):
             similarity=Gaussian(sigma=0.5),
             grouping=Grouping(groups=3),
         )
+
+
+@fused
+def _of_each(
+    xp: ModuleType, k: np.ndarray, own: np.ndarray, labels: np.ndarray, gamma: float, pairs: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Terms of L and of dL/dK, from similarities and both kinds of them centred."""
+    taught = gamma * labels
+    return (own - taught) * k, (2 * own - taught) / pairs
 
 
 @dataclass(frozen=True, kw_only=True)

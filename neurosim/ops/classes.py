@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 
-from neurosim.backend import Array, at_hand
+from neurosim.backend import Array, at_hand, fused
 from neurosim.checks import require
 
 
@@ -28,8 +30,14 @@ def of_classes(field: str, values: Array, labels: Array, n_classes: int) -> Arra
     SettingError
         If a label on the CPU is not in [0, n_classes).
     """
-    inside = (labels >= 0) & (labels < n_classes)
     if at_hand(labels):
+        inside = (labels >= 0) & (labels < n_classes)
         require(bool(inside.all()), field, f"be in [0, {n_classes})", labels[~inside][:1])
         return values
-    return np.where(inside.reshape(-1, *(1,) * (values.ndim - 1)), values, np.nan)
+    return _kept(values, labels.reshape(-1, *(1,) * (values.ndim - 1)), n_classes)
+
+
+@fused
+def _kept(xp: ModuleType, values: Array, labels: Array, n_classes: int) -> Array:
+    """The values of labels that are classes, else NaN."""
+    return xp.where((labels >= 0) & (labels < n_classes), values, np.nan)

@@ -55,15 +55,20 @@ class Dropout:
 
     def draw(self, output: np.ndarray, rng: np.random.Generator) -> Mask:
         """Mask for ``output``, where that is; each neuron of each sample for itself."""
-        p, kind = self.rate, output.dtype.type
-        keep = namespace(output).ones(output.shape, output.dtype)
+        p, n = self.rate, output.size
         # How many, then which: as likely as one draw for each neuron, and less to draw and to send.
-        n = int(rng.binomial(keep.size, p))
-        silent = rng.choice(keep.size, n, replace=False, shuffle=False)
-        keep.reshape(-1)[to_device(silent, device_of(output))] = 0
+        drawn = rng.choice(n, int(rng.binomial(n, p)), replace=False, shuffle=False)
+        silent = to_device(drawn, device_of(output))
         if not self.alpha:
-            keep *= kind(1 / (1 - p))
-            return Mask(keep, None)
+            return Mask(_filled(output, 1 / (1 - p), silent, 0.0), None)
         low = -SELU_SCALE * SELU_ALPHA
-        scale = ((1 - p) * (1 + p * low**2)) ** -0.5
-        return Mask(keep * kind(scale), kind(scale * low) * (1 - keep) - kind(scale * p * low))
+        s = ((1 - p) * (1 + p * low**2)) ** -0.5
+        shift = _filled(output, -s * p * low, silent, s * (1 - p) * low)
+        return Mask(_filled(output, s, silent, 0.0), shift)
+
+
+def _filled(like: np.ndarray, value: float, silent: np.ndarray, other: float) -> np.ndarray:
+    """An array of one value, but of another one at the silent neurons."""
+    array = namespace(like).full(like.shape, value, like.dtype)
+    array.reshape(-1)[silent] = other
+    return array

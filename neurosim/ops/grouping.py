@@ -13,12 +13,13 @@ Source: Pogodin & Latham 2020, eqs. 17, 18, 21 (delta is divided by g, as in eq.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 from typing import NamedTuple
 
 import numba as nb
 import numpy as np
 
-from neurosim.backend import namespace
+from neurosim.backend import fused, namespace
 from neurosim.checks import require
 
 
@@ -90,11 +91,12 @@ class Grouping:
         """Group variance, group signal and normalized rates of ``rate`` (..., n)."""
         size = self.size(rate.shape[-1])
         z = rate.reshape(*rate.shape[:-1], self.groups, size)
-        centred = z - z.mean(axis=-1, keepdims=True)
-        variance = ((centred**2).sum(axis=-1) + self.delta) / size
-        power = variance ** (1 - self.p)
+        centred, squares = _centred(z, z.mean(axis=-1, keepdims=True))
+        variance, power, divisor = _powers(
+            squares.sum(axis=-1), self.delta, size, 1 - self.p, self.p
+        )
         signal = power - power.mean(axis=-1, keepdims=True)
-        normalized = (centred / variance[..., None] ** self.p).reshape(rate.shape)
+        normalized = (centred / divisor[..., None]).reshape(rate.shape)
         return Groups(variance, signal, normalized)
 
     def evaluate_batch(self, rate: np.ndarray) -> Groups:
@@ -117,6 +119,21 @@ class Grouping:
         scaled = self.slope(shape[-1]) * (d_signal - d_signal.mean(axis=-1, keepdims=True))
         r = groups.normalized.reshape(*shape[:-1], self.groups, -1)
         return (scaled.astype(r.dtype)[..., None] * r).reshape(shape)
+
+
+@fused
+def _centred(xp: ModuleType, z: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    centred = z - mean
+    return centred, centred * centred
+
+
+@fused
+def _powers(
+    xp: ModuleType, squares: np.ndarray, delta: float, size: int, q: float, p: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """u, u^q and u^p."""
+    variance = (squares + delta) / size
+    return variance, variance**q, variance**p
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp"})

@@ -7,10 +7,12 @@ All six are monotone where they are not constant, so the gain is known from the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import ModuleType
 
 import numba as nb
 import numpy as np
 
+from neurosim.backend import fused
 from neurosim.checks import require, require_one_of
 
 SELU_ALPHA = 1.6732632423543772
@@ -58,7 +60,7 @@ class Nonlinearity:
             case "relu":
                 return np.maximum(drive, 0)
             case "leaky_relu":
-                return np.maximum(drive, self.slope * drive)
+                return _leaky_rate(drive, self.slope)
             case "selu":
                 negative = SELU_ALPHA * np.expm1(np.minimum(drive, 0))
                 return SELU_SCALE * np.where(drive > 0, drive, negative)
@@ -75,7 +77,7 @@ class Nonlinearity:
             case "relu":
                 return (rate > 0).astype(rate.dtype)
             case "leaky_relu":
-                return np.maximum((rate > 0).astype(rate.dtype), rate.dtype.type(self.slope))
+                return _leaky_gain(rate, rate.dtype.type(1), rate.dtype.type(self.slope))
             case "selu":
                 return np.where(rate > 0, SELU_SCALE, rate + SELU_SCALE * SELU_ALPHA).astype(
                     rate.dtype
@@ -84,6 +86,18 @@ class Nonlinearity:
                 return -np.expm1(-rate)
             case _:
                 return 1 - rate**2
+
+
+@fused
+def _leaky_rate(xp: ModuleType, drive: np.ndarray, slope: float) -> np.ndarray:
+    return xp.maximum(drive, slope * drive)
+
+
+@fused
+def _leaky_gain(
+    xp: ModuleType, rate: np.ndarray, high: np.floating, low: np.floating
+) -> np.ndarray:
+    return xp.where(rate > 0, high, low)
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"contract"})

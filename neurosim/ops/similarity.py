@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 
-from neurosim.backend import namespace
+from neurosim.backend import fused, namespace
 from neurosim.checks import require
 from neurosim.ops.classes import of_classes
 from neurosim.ops.linalg import matmul
@@ -57,8 +58,16 @@ def labels(rows: np.ndarray, columns: np.ndarray, n_classes: int) -> np.ndarray:
     require(
         n_classes >= 2, "labels.n_classes", "be at least 2", n_classes, "One class teaches nothing."
     )
-    alike = np.where(rows[:, None] == columns[None, :], 1.0, -1.0 / (n_classes - 1))
+    equal, other = np.float64(1), np.float64(-1 / (n_classes - 1))
+    alike = _alike(rows[:, None], columns[None, :], equal, other)
     return _of_classes(alike, rows, columns, n_classes)
+
+
+@fused
+def _alike(
+    xp: ModuleType, rows: np.ndarray, columns: np.ndarray, equal: np.float64, other: np.float64
+) -> np.ndarray:
+    return xp.where(rows == columns, equal, other)
 
 
 def _of_classes(
@@ -153,10 +162,12 @@ class Gaussian(Similarity):
         """Similarity of every row with every column, float64 (n_rows, n_columns)."""
         v, w = _centred(rows, columns)
         # Two matrix products for all pairs; around their centre, vectors lose nothing by them.
-        distances = (v**2).sum(axis=1)[:, None] + (w**2).sum(axis=1) - 2 * matmul(v, w.T)
+        lengths = (v**2).sum(axis=1)
+        others = lengths if rows is columns else (w**2).sum(axis=1)
+        alike = _bell(lengths[:, None], others[None, :], matmul(v, w.T), -2 * self.sigma**2)
         if rows is columns:
-            np.fill_diagonal(distances, 0)
-        return np.exp(np.maximum(distances, 0) / (-2 * self.sigma**2))
+            np.fill_diagonal(alike, 1)
+        return alike
 
     def pullback(
         self,
@@ -167,10 +178,31 @@ class Gaussian(Similarity):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Gradients at ``rows`` and at ``columns``, float64."""
         v, w = _centred(rows, columns)
-        pull = d_similarity * similarity / self.sigma**2
-        d_rows = matmul(pull, w) - pull.sum(axis=1)[:, None] * v
-        d_columns = matmul(pull.T, v) - pull.sum(axis=0)[:, None] * w
+        pull = _pull(d_similarity, similarity, self.sigma**2)
+        d_rows = _back(matmul(pull, w), pull.sum(axis=1)[:, None], v)
+        d_columns = _back(matmul(pull.T, v), pull.sum(axis=0)[:, None], w)
         return d_rows, d_columns
+
+
+@fused
+def _bell(
+    xp: ModuleType, rows: np.ndarray, columns: np.ndarray, products: np.ndarray, scale: float
+) -> np.ndarray:
+    return xp.exp(xp.maximum(rows + columns - 2 * products, 0) / scale)
+
+
+@fused
+def _pull(
+    xp: ModuleType, d_similarity: np.ndarray, similarity: np.ndarray, scale: float
+) -> np.ndarray:
+    return d_similarity * similarity / scale
+
+
+@fused
+def _back(
+    xp: ModuleType, pulled: np.ndarray, weight: np.ndarray, vectors: np.ndarray
+) -> np.ndarray:
+    return pulled - weight * vectors
 
 
 @dataclass(frozen=True, kw_only=True)

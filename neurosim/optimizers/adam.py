@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import numba as nb
 import numpy as np
 
-from neurosim.backend import namespace
+from neurosim.backend import fused, namespace
 from neurosim.checks import require
 from neurosim.optimizers.base import Optimizer, State, flat
 
@@ -71,38 +72,41 @@ class Adam(Optimizer):
             steps = state[f"{name}.steps"]
             steps += 1
             unbiased = 1 - self.beta2 ** int(steps)
-            step = _fused if namespace(gradient) is np else _step
+            step = _walk if namespace(gradient) is np else _step
             step(
                 flat(parameters[name]), flat(gradient), flat(state[f"{name}.mean"]),
                 flat(state[f"{name}.square"]),
                 rate / (1 - self.beta1 ** int(steps)), unbiased,
-                self.beta1, self.beta2, self.epsilon,
+                self.beta1, self.beta2, 1 - self.beta1, 1 - self.beta2, self.epsilon,
                 0.0 if self.decoupled else self.weight_decay,
                 1 - rate * self.weight_decay if self.decoupled else 1.0,
             )  # fmt: skip
 
 
+@fused
 def _step(
-    w: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float,
-    unbiased: float, beta1: float, beta2: float, epsilon: float, penalty: float, keep: float,
+    xp: ModuleType, w: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray,
+    rate: float, unbiased: float, beta1: float, beta2: float, rest1: float, rest2: float,
+    epsilon: float, penalty: float, keep: float,
 ) -> None:  # fmt: skip
     g = gradient + penalty * w
     mean *= beta1
-    mean += (1 - beta1) * g
+    mean += rest1 * g
     square *= beta2
-    square += (1 - beta2) * g * g
+    square += rest2 * g * g
     w *= keep
-    w -= rate * mean / (np.sqrt(square / unbiased) + epsilon)
+    w -= rate * mean / (xp.sqrt(square / unbiased) + epsilon)
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"contract"})
-def _fused(
+def _walk(
     w: np.ndarray, gradient: np.ndarray, mean: np.ndarray, square: np.ndarray, rate: float,
-    unbiased: float, beta1: float, beta2: float, epsilon: float, penalty: float, keep: float,
+    unbiased: float, beta1: float, beta2: float, rest1: float, rest2: float, epsilon: float,
+    penalty: float, keep: float,
 ) -> None:  # fmt: skip
     kind = w.dtype.type
     eta, scale, small = kind(rate), kind(1 / unbiased), kind(epsilon)
-    b1, c1, b2, c2 = kind(beta1), kind(1 - beta1), kind(beta2), kind(1 - beta2)
+    b1, c1, b2, c2 = kind(beta1), kind(rest1), kind(beta2), kind(rest2)
     l2, stay = kind(penalty), kind(keep)
     for i in range(w.size):
         g = gradient[i] + l2 * w[i]

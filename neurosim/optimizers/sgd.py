@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 
 import numba as nb
 import numpy as np
 
-from neurosim.backend import namespace
+from neurosim.backend import fused, namespace
 from neurosim.checks import require
 from neurosim.optimizers.base import Optimizer, State, flat
 
@@ -50,16 +51,17 @@ class SGD(Optimizer):
     ) -> None:
         """Change the parameters that have a gradient, and their velocities, in place."""
         for name, gradient in gradients.items():
-            step = _fused if namespace(gradient) is np else _step
+            step = _walk if namespace(gradient) is np else _step
             step(
                 flat(parameters[name]), flat(gradient), flat(state[f"{name}.velocity"]),
                 rate, self.momentum, self.weight_decay,
             )  # fmt: skip
 
 
+@fused
 def _step(
-    w: np.ndarray, gradient: np.ndarray, velocity: np.ndarray, rate: float, momentum: float,
-    decay: float,
+    xp: ModuleType, w: np.ndarray, gradient: np.ndarray, velocity: np.ndarray, rate: float,
+    momentum: float, decay: float,
 ) -> None:  # fmt: skip
     velocity *= momentum
     velocity += gradient + decay * w
@@ -67,7 +69,7 @@ def _step(
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"contract"})
-def _fused(
+def _walk(
     w: np.ndarray, gradient: np.ndarray, velocity: np.ndarray, rate: float, momentum: float,
     decay: float,
 ) -> None:  # fmt: skip

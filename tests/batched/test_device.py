@@ -9,7 +9,7 @@ import pytest
 from neurosim.backend import device_of, to_device
 from neurosim.batched import Backprop, LayerWise, Learner, Trainer
 from neurosim.batched.rehearsal import rehearse
-from neurosim.checks import DivergenceError, Interrupted, SettingError
+from neurosim.checks import DeviceError, DivergenceError, Interrupted, SettingError
 from neurosim.comparison.alignment import alignment, backprop_gradient
 from neurosim.network import Network
 from neurosim.objectives import HSIC
@@ -217,16 +217,38 @@ def test_bad_samples_are_refused_wherever_they_are(device):
                 trainer.run(to_device(stimuli, device), to_device(labels, device), epochs=1)
 
 
-def test_a_device_that_is_too_small_says_how_much_was_asked_for(monkeypatch):
-    def full(*_):
-        raise MemoryError("Out of memory allocating 1,024 bytes (allocated so far: 512 bytes).")
+class OutOfMemoryError(MemoryError):
+    """As CuPy's."""
 
-    message = r"batch must fit into memory; got: Out of .* 1,024 bytes .* Choose smaller batches"
+    __module__ = "cupy.cuda.memory"
+
+
+def full(*_):
+    raise OutOfMemoryError("Out of memory allocating 1,024 bytes (allocated so far: 512 bytes).")
+
+
+def test_a_device_that_is_too_small_says_how_much_was_asked_for(monkeypatch):
+    asked = "must fit into the GPU's memory; got a request for 1 KiB. Choose"
     with pretend_device() as device:
         trainer = make(DRIVERS["pairs"], "gpu")
         monkeypatch.setattr(device, "asarray", full)
-        with pytest.raises(SettingError, match=message):
+        with pytest.raises(DeviceError, match=rf"Trainer\.run {asked} smaller batches or layers\."):
             trainer.run(STIMULI, LABELS, epochs=1)
+        with pytest.raises(DeviceError, match=rf"Network\.to {asked} smaller layers\."):
+            build().to("gpu")
+        monkeypatch.setattr("neurosim.layers.dense.matmul", full)
+        with pytest.raises(DeviceError, match=rf"Network\.accuracy {asked} a smaller batch\."):
+            trainer.network.accuracy(STIMULI, LABELS)
+
+
+def test_a_machine_that_is_too_small_says_what_to_lower(monkeypatch):
+    def fill(*_):
+        raise MemoryError("Unable to allocate 9 TiB.")
+
+    trainer = make(DRIVERS["pairs"], "cpu")
+    monkeypatch.setattr("neurosim.layers.dense.matmul", fill)
+    with pytest.raises(SettingError, match=r"batch must fit into memory; got: Unable .* Choose"):
+        trainer.run(STIMULI, LABELS, epochs=1)
 
 
 def test_alignment_is_that_of_the_cpu():
