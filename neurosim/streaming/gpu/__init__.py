@@ -1,11 +1,16 @@
-"""Streaming on a GPU: the sequential part of a chunk is one kernel, a thread block a replica.
+"""Streaming on a GPU: networks as replicas, the sequential part of a layer as one kernel.
 
-`threads` says which thread owns which neurons, `form` what a kernel is compiled for and works on,
-`device`, `memory`, `respond`, `third` and `learn` are its parts, `kernel` walks through the chunk,
-and `engine` does the matrix products around it. Written for numba.cuda, whose simulator executes
-the same source without a GPU.
+`stack` is what others use: it takes networks over and shows them chunks; `member` and `told` are
+what it is given and what it tells. `course` is the way of a chunk through `layers` and their
+`reader`s, in arrays that `packing`, `matrices` and `products` look after.
+
+The kernels: `threads` says which thread owns which neurons, `form` what a kernel is compiled for
+and works on; `device`, `memory`, `window`, `respond`, `third` and `learn` are parts of `kernel`,
+which walks a layer through an inner chunk, as `readout` does a read-out; `passing` does what is
+left, and `launch` queues them. Written for numba.cuda, whose simulator executes the same source
+without a GPU.
 """
 
-from neurosim.streaming.gpu.engine import GpuEngine, GpuEnsemble
+from neurosim.streaming.gpu.stack import Answer, GpuStack, Member, Pending, Shows, Told, traits
 
-__all__ = ["GpuEngine", "GpuEnsemble"]
+__all__ = ["Answer", "GpuStack", "Member", "Pending", "Shows", "Told", "traits"]

@@ -68,18 +68,30 @@ class Settings(NamedTuple):
 class Work(NamedTuple):
     """Arrays of one layer; the leading axis, left out below, is the replica.
 
-    With T presentations, N = T * P traces and the H of the window before:
+    Of an inner chunk, with room for N traces and the H of the window before:
 
-    start, speed_start : (N, n_post) products with the weights and the velocities at the chunk's
-        start; ``start`` becomes the drive. gram : (N, H + N) inputs times presynaptic traces.
+    start, speed_start : (N, n_post) products with the weights and the velocities at its start;
+        ``start`` becomes the drive. gram : (N, H + N) inputs times presynaptic traces.
     output : (N, n_post) what the next layer sees, where neurons have a memory.
     rate, gain, normalized : (H + N, n_post); variance, power : (H + N, groups), u and u^(1-p),
         in the window before its deviation from the mean.
-    change, speed, keep_w, keep_v : as in `compiled.Sums`.
-    hidden, memory, background, mean_rate, mean_square, mean : as in the state of a circuit.
+    change, speed, keep_w, keep_v : as in `compiled.Sums`. fading : (1,) what momentum leaves of
+        the velocities.
+
+    Of the state of a circuit, carried from one inner chunk to the next:
+
+    trace_rate, trace_gain, trace_normalized, trace_signal : (H, n_post or groups).
+    hidden, memory, background, mean_rate, mean_square, mean.
+
+    Of a chunk of T presentations:
+
     third : (T, I, 4); post, decay : (T, R, K), (T, K).
-    settings, numbers : `Settings`; the rule's constants.
     geometry, eta, teaching, gate : as in `Plan`, geometry into the matrices of all replicas.
+
+    And what stays:
+
+    settings, numbers : `Settings`; the rule's constants.
+    place : (n_post,) index among the neurons whose factors are recorded, or -1.
     """
 
     start: Array
@@ -95,6 +107,11 @@ class Work(NamedTuple):
     speed: Array
     keep_w: Array
     keep_v: Array
+    fading: Array
+    trace_rate: Array
+    trace_gain: Array
+    trace_normalized: Array
+    trace_signal: Array
     hidden: Array
     memory: Array
     background: Array
@@ -104,19 +121,19 @@ class Work(NamedTuple):
     third: Array
     post: Array
     decay: Array
-    settings: Array
-    numbers: Array
     geometry: Array
     eta: Array
     teaching: Array
     gate: Array
+    settings: Array
+    numbers: Array
+    place: Array
 
 
 class Times(NamedTuple):
-    """What all replicas share: the matrices of `Plan`, and where chosen neurons are recorded.
+    """The matrices of `Plan`, of all replicas one after the other, (U, ...).
 
-    filter is of the weights' type, at_rest bool, the others are float64; place : (n_post,) index
-    among the chosen neurons, or -1.
+    filter is of the weights' type, at_rest (U, P) bool, the others are float64.
     """
 
     filter: Array
@@ -126,4 +143,3 @@ class Times(NamedTuple):
     trace_weight: Array
     step: Array
     at_rest: Array
-    place: Array

@@ -95,15 +95,15 @@ def build_learn(form: Form) -> Any:
                     add(work, s, n, step, speed)
                     if decays:
                         decayed[j] += eta * kind(answer.decay)
-                    if records and times.place[n] >= 0:
-                        work.post[t, r, times.place[n]] = step
+                    if records and work.place[n] >= 0:
+                        work.post[t, r, work.place[n]] = step
         if not direct:
             settle(work, t, power, speed, own, decayed)
         for j in range(slots):
             n = own[j]
             if n >= 0:
-                if records and times.place[n] >= 0:
-                    work.decay[t, times.place[n]] = decayed[j]
+                if records and work.place[n] >= 0:
+                    work.decay[t, work.place[n]] = decayed[j]
                 if averages:
                     part = kind(1.0 / settings.averages)
                     rate = work.rate[t * samples + window - 1, n]

@@ -39,21 +39,27 @@ def memory_of(dtype: str) -> Any:
 
 @functools.lru_cache(maxsize=2)
 def build_terminals(dtype: str) -> Any:
-    """Kernel of presynaptic memory: every terminal walks through the traces of a chunk.
+    """Kernel of presynaptic memory: every terminal walks through the traces of an inner chunk.
 
-    Its arguments are memory and background (replicas, n_pre), inputs and what is remembered of them
-    (replicas, N, n_pre), steps (replicas, N) in seconds, and `Settings` (replicas, ...).
+    Its arguments are memory and background (replicas, n_pre); presynaptic traces (replicas,
+    H + N, n_pre), of which the last N are inputs and become what is remembered of them; H; the
+    number of the inner chunk's first presentation and how many it has; `Plan`'s geometry and step;
+    and `Settings` (replicas, ...).
     """
     remember = memory_of(dtype)
 
-    def walk(memory, background, inputs, steps, settings, remembered):
+    def walk(memory, background, pre, history, first, count, geometry, step, settings):
         thread = cuda.blockIdx.x * cuda.blockDim.x + cuda.threadIdx.x
-        b, m = thread // inputs.shape[2], thread % inputs.shape[2]
-        if b < inputs.shape[0]:
+        b, m = thread // pre.shape[2], thread % pre.shape[2]
+        samples = step.shape[1]
+        if b < pre.shape[0]:
             own = settings_of(settings[b])
-            for row in range(inputs.shape[1]):
-                memory[b, m], remembered[b, row, m] = remember(
-                    own, memory[b, m], inputs[b, row, m], background[b, m], steps[b, row]
-                )
+            for t in range(count):
+                u = geometry[b, first + t]
+                for sample in range(samples):
+                    row = history + t * samples + sample
+                    memory[b, m], pre[b, row, m] = remember(
+                        own, memory[b, m], pre[b, row, m], background[b, m], step[u, sample]
+                    )
 
     return cuda.jit(walk)

@@ -17,8 +17,8 @@ def build_respond(form: Form) -> Any:
     """Device function that shows one trace to the neurons a thread owns.
 
     Barriers: none if a team fits into a warp, else two a group. Bytes read: one row of ``change``
-    and one number of ``gram`` for every trace of the chunk so far, both shared by the block's
-    threads through the cache next to them.
+    and one number of ``gram`` for every trace of the inner chunk so far, both shared by
+    the block's threads through the cache next to them.
     """
     kind = np.dtype(form.dtype).type
     momentum, decays, grouped = form.momentum, form.decays, form.grouped
@@ -32,7 +32,7 @@ def build_respond(form: Form) -> Any:
 
     @cuda.jit(device=True)
     def correct(work, row, known, own, a):
-        """Drive: the product at the chunk's start, and what the weights have changed since."""
+        """Drive: the product at the start, and what the weights have changed since."""
         for j in range(slots):
             n = own[j]
             a[j] = zero
@@ -108,7 +108,7 @@ def build_respond(form: Form) -> Any:
                     work.output[row, own[j]] = z[j]
             if divisive:
                 normalize(work, work.output, row, s, settings, own, z, room)
-            rest = measured and times.at_rest[sample] and step > 0.0
+            rest = measured and times.at_rest[u, sample] and step > 0.0
             for j in range(slots):
                 n = own[j]
                 if n >= 0:

@@ -6,6 +6,7 @@ it is imported what ``cuda`` means. With ``-m gpu`` they run on a GPU, and fail 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import threading
@@ -16,6 +17,8 @@ import pytest
 from numba import cuda
 
 from neurosim.backend import to_device
+from neurosim.streaming.readout import ReadOut
+from neurosim.testing import pretend_device
 
 HERE = Path(__file__).parent
 SIMULATED = bool(cuda.config.ENABLE_CUDASIM)
@@ -55,43 +58,57 @@ def complete_simulator():
 
 
 class Device:
-    """Where the kernels run: here under the simulator, else on the GPU."""
+    """Where the kernels run: on a pretend device under the simulator, else on the GPU."""
 
     @staticmethod
     def put(thing):
         """An array, or a dict of arrays, on the device."""
         if isinstance(thing, dict):
             return {name: Device.put(array) for name, array in thing.items()}
-        return thing if SIMULATED else to_device(thing, "gpu")
+        return to_device(thing, "gpu")
 
     @staticmethod
     def fetch(thing):
-        """An array, dict or named tuple of arrays from the device."""
+        """An array, or a dict of arrays, from the device."""
         if isinstance(thing, dict):
             return {name: Device.fetch(array) for name, array in thing.items()}
-        if isinstance(thing, tuple):
-            return type(thing)(*map(Device.fetch, thing))
         return to_device(thing, "cpu")
 
-    def engine(self, threads):
+    def engine(self, threads, inner=2):
         """Makes engines that take and return NumPy arrays, as `chunked.Engine` does."""
-        return functools.partial(There, threads=threads)
+        return functools.partial(There, threads=threads, inner=inner)
 
 
 class There:
-    def __init__(self, circuit, threads):
-        from neurosim.streaming.gpu import GpuEngine
+    """A stack of one layer, which keeps the state it is given first."""
 
-        self._engine = GpuEngine(circuit, threads=threads)
+    def __init__(self, circuit, threads, inner):
+        self._circuit, self._sizes = circuit, {"threads": threads, "inner": inner}
+        self._stack = None
 
     def present(self, state, plan, inputs, chosen):
-        answer = self._engine.present(Device.put(state), plan, Device.put(inputs), chosen)
-        return tuple(map(Device.fetch, answer))
+        from neurosim.streaming.gpu import GpuStack, Member, Shows
+
+        if self._stack is None:
+            settings, weights = ReadOut(n_classes=2), self._circuit.layer.weights
+            readout = Device.put(settings.start(len(weights), weights.dtype))
+            self._state = Device.put(state)
+            member = Member(
+                [self._circuit], [self._state], settings, {"readout": readout}, {"readout": (0,)}
+            )
+            self._stack = GpuStack([member], **self._sizes)
+        lessons, rates = np.full(len(plan.eta), -1), np.zeros(len(plan.eta))
+        pending = self._stack.present([Shows(plan, inputs, lessons, rates, [chosen])])
+        told = pending.wait()[0].layers[0]
+        return Device.fetch(self._state), told.shown
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def device():
-    return Device()
+    with contextlib.ExitStack() as stack:
+        if SIMULATED:
+            stack.enter_context(pretend_device())
+        yield Device()
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from neurosim.streaming.gpu.device import nonlinearity
 from neurosim.streaming.gpu.form import Form, Times, Work
 from neurosim.streaming.gpu.kernel import build
 from neurosim.streaming.gpu.memory import build_terminals
+from neurosim.streaming.gpu.passing import build_fading, build_passing
+from neurosim.streaming.gpu.readout import ReadForm, Reading, build_reading, share_classes
 from neurosim.streaming.gpu.threads import share_out
 
 DIMENSIONS = {
@@ -24,17 +26,17 @@ DIMENSIONS = {
         ("keep_w", "keep_v", "hidden", "memory", "background", "mean_rate", "mean_square", "mean"),
         2,
     ),
-    **dict.fromkeys(("settings", "numbers", "geometry", "eta"), 2),
-    **dict.fromkeys(("weight", "mean_keep", "trace_weight", "step"), 2),
-    "place": 1,
-    "at_rest": 1,
+    **dict.fromkeys(("settings", "numbers", "geometry", "eta", "fading", "place"), 2),
+    **dict.fromkeys(("weight", "mean_keep", "trace_weight", "step", "at_rest"), 2),
+    **dict.fromkeys(("bias", "bias_velocity", "lessons", "rates", "predicted"), 2),
 }
 DOUBLE = (
     "mean", "third", "post", "decay", "settings", "numbers", "eta", "teaching", "gate", "weight",
-    "mean_keep", "mean_filter", "trace_weight", "step",
+    "mean_keep", "mean_filter", "trace_weight", "step", "rates",
 )  # fmt: skip
-KINDS = dict.fromkeys(DOUBLE, "float64") | {
-    "geometry": "int64",
+KINDS = {
+    **dict.fromkeys(DOUBLE, "float64"),
+    **dict.fromkeys(("geometry", "lessons", "predicted"), "int64"),
     "place": "int32",
     "at_rest": "bool",
 }
@@ -52,11 +54,14 @@ class Users(PlasticityRule):
         return Factors(third.signal * np.exp(-kept) * np.tanh(local.rate), 0.0 * local.rate)
 
 
+def array(dtype, dimensions):
+    """Numba's type of a contiguous array."""
+    return types.Array(from_dtype(np.dtype(dtype)), dimensions, "C")
+
+
 def signature(tuple_type, dtype):
     """Numba's type of a tuple of contiguous arrays."""
-    kinds = [from_dtype(np.dtype(KINDS.get(name, dtype))) for name in tuple_type._fields]
-    shapes = [DIMENSIONS.get(name, 3) for name in tuple_type._fields]
-    arrays = [types.Array(kind, n, "C") for kind, n in zip(kinds, shapes, strict=True)]
+    arrays = [array(KINDS.get(n, dtype), DIMENSIONS.get(n, 3)) for n in tuple_type._fields]
     return types.NamedTuple(arrays, tuple_type)
 
 
@@ -92,7 +97,8 @@ def test_the_kernel_compiles_for_an_architecture(
         leaky=ways, memory=ways, measured=ways, averages=ways, momentum=ways, decays=ways,
         records=ways, samples=1, window=2, instants=1, threads=share_out(1024, groups, 1024),
     )  # fmt: skip
-    ptx = ptx_of(build(form), signature(Work, dtype), signature(Times, dtype))
+    count = types.int64
+    ptx = ptx_of(build(form), signature(Work, dtype), signature(Times, dtype), count, count)
     assert ptx.count("bar.sync") == barriers
     assert "atom." not in ptx
 
@@ -100,10 +106,33 @@ def test_the_kernel_compiles_for_an_architecture(
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_presynaptic_memory_compiles_for_an_architecture(ptx_of, dtype):
-    kind, double = from_dtype(np.dtype(dtype)), types.float64
-    kinds = [(kind, 2), (kind, 2), (kind, 3), (double, 2), (double, 2), (kind, 3)]
-    arguments = [types.Array(one, n, "C") for one, n in kinds]
+    count, traces = types.int64, array(dtype, 3)
+    arguments = [array(dtype, 2), array(dtype, 2), traces, count, count, count, array("int64", 2)]
+    arguments += [array("float64", 2), array("float64", 2)]
     assert ".entry" in ptx_of(build_terminals(dtype), *arguments)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_surrounds_the_walk_compiles_for_an_architecture(ptx_of, dtype):
+    count, rows, traces = types.int64, array(dtype, 2), array(dtype, 3)
+    passing, threads = build_passing(1000, 1024)
+    arguments = [traces, traces, count, traces, count, traces, array("float64", 2), count]
+    ptx = ptx_of(passing, *arguments, array("uint8", 2), count)
+    assert threads == 256
+    assert ptx.count("bar.sync") == 1
+    assert "atom." not in ptx
+    assert ".entry" in ptx_of(build_fading(), traces, traces, rows, rows, rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ways", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_read_out_compiles_for_an_architecture(ptx_of, ways, dtype):
+    form = ReadForm(dtype=dtype, momentum=ways, decays=ways, threads=share_classes(10, 1024))
+    ptx = ptx_of(build_reading(form), signature(Reading, dtype), types.int64, types.int64)
+    assert ptx.count("bar.sync") == 1
+    assert "atom." not in ptx
 
 
 @pytest.mark.slow

@@ -1,0 +1,176 @@
+"""A chunk's course through a stack: what the host sends, what is done, what is sent back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Array
+from neurosim.streaming.circuit import Shown
+from neurosim.streaming.gpu.form import Times
+from neurosim.streaming.gpu.layers import Layer, LayerLane, Size, Span
+from neurosim.streaming.gpu.packing import Arrival, Pack
+from neurosim.streaming.gpu.reader import Reader, ReaderLane
+from neurosim.streaming.gpu.told import Answer, Extent, Shows, Told
+
+Shapes = dict[str, tuple[tuple[int, ...], Any]]
+
+
+class Course:
+    """The course of all chunks of one shape; everything is at fixed places.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+    readers : dict of str to Reader
+    sources : dict of str to tuple of int
+        Layers that each read-out sees.
+    extent : Extent
+        Shape of the chunks.
+    times : Times
+    inner : int
+        Traces of an inner chunk, at most, unless a presentation has more.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        readers: dict[str, Reader],
+        sources: dict[str, tuple[int, ...]],
+        extent: Extent,
+        times: Times,
+        inner: int,
+    ) -> None:
+        self._extent, self._layers, self._readers = extent, layers, readers
+        xp, weights = layers[0].xp, layers[0].state["weights"]
+        self._replicas, _, n_inputs = weights.shape
+        self._inputs: Array = xp.zeros(
+            (self._replicas, extent.shown * extent.samples, n_inputs), weights.dtype
+        )
+        shown = max(1, inner // extent.samples)
+        size = Size(extent.samples, extent.window, extent.instants, shown)
+        self._spans = [
+            Span(number, first, min(shown, extent.shown - first))
+            for number, first in enumerate(range(0, extent.shown, shown))
+        ]
+        self._orders, self._answers = Pack(xp, self._ordered()), Pack(xp, self._answered())
+        shared = self._orders.arrays
+        looks: list[Callable[[Span], Array]] = [self._stimuli]
+        self._lanes: list[LayerLane | ReaderLane] = []
+        for k, layer in enumerate(layers):
+            lane = LayerLane(layer, size, looks[k], times, shared | self._of(f"{k}/"))
+            looks.append(lane.output)
+            self._lanes.append(lane)
+        for name, reader in readers.items():
+            told = shared | {"predicted": self._answers.arrays[f"predicted/{name}"]}
+            seen = [looks[k + 1] for k in sources[name]]
+            self._lanes.append(ReaderLane(reader, size, seen, told))
+
+    def _ordered(self) -> Shapes:
+        """What the host sends."""
+        extent, n = self._extent, self._replicas
+        single, instants = (n, extent.shown), (n, extent.shown, extent.instants)
+        shapes: Shapes = {"geometry": (single, np.int64), "lessons": (single, np.int64)}
+        shapes |= {"eta": (single, float), "rates": (single, float)}
+        shapes |= {"teaching": (instants, float), "gate": (instants, float)}
+        for k, layer in enumerate(self._layers):
+            n_post = layer.form.threads.n_post if extent.chosen else 0
+            shapes[f"{k}/place"] = ((n, n_post), np.int32)
+        return shapes
+
+    def _answered(self) -> Shapes:
+        """What is sent back."""
+        extent, n = self._extent, self._replicas
+        traces = extent.shown * extent.samples
+        shapes: Shapes = {}
+        for k, layer in enumerate(self._layers):
+            n_post, chosen = layer.form.threads.n_post, 0 if not extent.chosen else extent.chosen[k]
+            found: Shapes = {
+                "third": ((n, extent.shown, extent.instants, 4), float),
+                "post": ((n, extent.shown, extent.window, chosen), float),
+                "decay": ((n, extent.shown, chosen), float),
+                "squares": ((n, traces), float),
+                "active": ((n, n_post), np.uint8),
+            }
+            if extent.chosen is not None:
+                length, kind = extent.window - extent.samples + traces, layer.form.dtype
+                names = ("output", "drive", "rate", "gain", "normalized")
+                found |= dict.fromkeys(names, ((n, traces, n_post), kind))
+                groups = layer.form.threads.groups if layer.form.grouped else 0
+                found["variance"] = (n, traces, groups), kind
+                for name in ("signal", "pre"):
+                    found[name] = (n, length, layer.state[f"trace_{name}"].shape[2]), kind
+            shapes |= {f"{k}/{name}": shape for name, shape in found.items()}
+        shapes |= {f"predicted/{name}": ((n, extent.shown), np.int64) for name in self._readers}
+        return shapes
+
+    def _of(self, prefix: str) -> dict[str, Array]:
+        """Arrays of one layer."""
+        both = self._orders.arrays | self._answers.arrays
+        return {
+            name.removeprefix(prefix): array
+            for name, array in both.items()
+            if name.startswith(prefix)
+        }
+
+    def _stimuli(self, span: Span) -> Array:
+        samples = self._extent.samples
+        return self._inputs[:, span.first * samples : (span.first + span.shown) * samples]
+
+    def send(self, shows: Sequence[Shows]) -> np.ndarray:
+        """Send a chunk; returns memory of the host that must stay until the device has it."""
+        for row, show in enumerate(shows):
+            self._inputs[row] = self._layers[0].xp.asarray(show.inputs)
+
+        def fill(arrays: dict[str, np.ndarray]) -> None:
+            offset = 0
+            for row, (plan, _, lessons, rates, chosen) in enumerate(shows):
+                arrays["geometry"][row] = plan.geometry + offset
+                offset += len(plan.filter)
+                for name in ("eta", "teaching", "gate"):
+                    arrays[name][row] = getattr(plan, name)
+                arrays["lessons"][row], arrays["rates"][row] = lessons, rates
+                for k in range(len(self._layers)):
+                    place = arrays[f"{k}/place"][row]
+                    place[:] = -1
+                    if chosen is not None:
+                        known = np.unique(chosen[k])
+                        place[known] = np.arange(len(known))
+
+        return self._orders.send(fill)
+
+    def run(self) -> None:
+        """Queue everything that is done with a chunk."""
+        for span in self._spans:
+            for lane in self._lanes:
+                lane.step(span)
+
+    def fetch(self) -> Arrival:
+        """Have the answers sent back."""
+        return self._answers.fetch()
+
+    def read(self, chosen: Sequence[Any], arrays: dict[str, Any]) -> list[Answer]:
+        """Answers of the networks, given the neurons each had chosen."""
+        return [
+            Answer(
+                [self._told(k, row, some, arrays) for k in range(len(self._layers))],
+                {name: arrays[f"predicted/{name}"][row] for name in self._readers},
+            )
+            for row, some in enumerate(chosen)
+        ]
+
+    def _told(
+        self, k: int, row: int, chosen: Sequence[np.ndarray] | None, arrays: dict[str, Any]
+    ) -> Told:
+        shown = None
+        if chosen is not None:
+            found = {name: arrays[f"{k}/{name}"][row] for name in Shown._fields}
+            if self._layers[k].form.compares == 1:
+                found["signal"] -= found["signal"].mean(axis=-1, keepdims=True)
+            back = np.unique(chosen[k], return_inverse=True)[1]
+            found["post"], found["decay"] = found["post"][..., back], found["decay"][..., back]
+            shown = Shown(**found)
+        third, active = arrays[f"{k}/third"][row], arrays[f"{k}/active"][row]
+        return Told(third, active.astype(bool), arrays[f"{k}/squares"][row], shown)
