@@ -14,14 +14,15 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TextIO
 
-from neurosim.checks import Interrupted, NeurosimError, SettingError
+from neurosim.checks import SettingError
+from neurosim.cli.errors import told
 
 # Command -> module below neurosim.cli that holds a function of that name, and one line about it.
 # Modules are imported when called for, so that help is instant.
 COMMANDS = {
     "run": ("running", "run a protocol, by name or from your own file"),
     "sweep": ("sweeping", "run a grid of settings and seeds, side by side"),
-    "resume": ("running", "continue a run that was interrupted"),
+    "resume": ("resuming", "continue a run that was interrupted"),
     "info": ("files", "say what a run file holds"),
     "plot": ("files", "draw a run's figure"),
     "compare": ("comparing", "set runs beside one another: tables and a figure"),
@@ -78,22 +79,16 @@ def guarded(command: Callable[[list[str]], int | None], argv: Sequence[str] | No
             code = command(words) or 0
             sys.stdout.flush()  # here, where a reader that has left can still be dealt with
             return code
-    except Interrupted as error:
-        return _fail(130, error, str(error), debug)
-    except KeyboardInterrupt as error:
-        return _fail(130, error, "Interrupted by Ctrl-C or a signal.", debug)
     except BrokenPipeError:
         # The reader of our output has left; silence the interpreter's last flush as well.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except NeurosimError as error:
-        return _fail(2, error, str(error), debug)
-    except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
-        advice = "" if debug else "; run with --debug for the traceback"
-        text = f"{type(error).__name__}: {error} ({place}). This is a bug{advice}."
-        return _fail(1, error, text, debug)
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exception(error)
+        code, line = told(error, debug=debug)
+        print(line, file=sys.stderr)
+        return code
 
 
 def _dispatch(words: list[str]) -> int:
@@ -113,14 +108,6 @@ def _dispatch(words: list[str]) -> int:
         raise SettingError(f"Command must be one of {known}; got {name!r}. {hint}See --help.")
     module = importlib.import_module(f"neurosim.cli.{COMMANDS[name][0]}")
     code: int = getattr(module, f"{name}_command")(rest)
-    return code
-
-
-def _fail(code: int, error: BaseException, text: str, debug: bool) -> int:
-    if debug:
-        traceback.print_exception(error)
-    line = " ".join(" ".join([text, *getattr(error, "__notes__", [])]).split())
-    print(line if code == 130 else f"error: {line}", file=sys.stderr)
     return code
 
 
