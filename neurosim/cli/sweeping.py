@@ -26,8 +26,8 @@ from neurosim.sweep.results import Result, Spread, report, results, text, write
 from neurosim.sweep.workers import cores
 
 _HELP = """usage: neurosim sweep PROTOCOL [--grid KEY=V1,V2 ...] [--seeds N] [--out FOLDER]
-                      [--workers W] [--scheduler ADDRESS] [--retries R] [--json] [--quiet]
-                      [--SETTING VALUE ...]
+                      [--workers W] [--replicas R] [--scheduler ADDRESS] [--retries N]
+                      [--json] [--quiet] [--SETTING VALUE ...]
 
 Run a protocol for every combination of settings and every seed. The same command continues what
 was interrupted, tries again what failed, and skips what is finished.
@@ -38,6 +38,7 @@ examples:
   neurosim sweep quickstart --grid same_class=0.1,0.5 --seeds 3
   neurosim sweep pogodin2020_table1 --grid rule=gaussian,backprop --grid epochs=1,3 --seeds 5
   neurosim sweep quickstart --grid widths="64,256 256" --seeds 3,5,7 --record.every 100
+  neurosim sweep pogodin2020_stream --device gpu --grid rate=0.01,0.03,0.1 --seeds 20
   neurosim sweep quickstart --seeds 20 --scheduler tcp://host:8786
 
 exit codes: 0 all finished, 1 some failed, 2 bad input (nothing was started), 130 interrupted
@@ -59,8 +60,10 @@ class SweepOptions:
     out: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None
     """Folder of the run files and of sweep.csv and sweep.json; by default runs/PROTOCOL-sweep."""
     workers: Annotated[int | None, tyro.conf.arg(metavar="W")] = None
-    """Runs at a time; by default as many as there are cores for the threads of a run, or one
+    """Processes at a time; by default as many as there are cores for the threads of a run, or one
     on a GPU."""
+    replicas: Annotated[int, tyro.conf.arg(metavar="R")] = 64
+    """Runs that share a GPU in one process, where the protocol can; fewer need less memory."""
     scheduler: Annotated[str | None, tyro.conf.arg(metavar="ADDRESS")] = None
     """Address of a dask.distributed scheduler that makes the runs, such as tcp://host:8786."""
     retries: int = 1
@@ -85,6 +88,7 @@ def sweep_command(given: Sequence[str]) -> int:
             jobs,
             workers=_workers(options, settings),
             scheduler=options.scheduler,
+            replicas=options.replicas,
             retries=options.retries,
         )
     found = results(list(grid[0]), outcomes)

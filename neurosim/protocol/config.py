@@ -14,7 +14,9 @@ from neurosim.recording import RecordSettings
 class ProtocolConfig:
     """Base of every protocol's ``Config``: a frozen dataclass with a default for each setting.
 
-    A protocol whose arrays may be on a GPU says so with ``devices = ("cpu", "gpu")``.
+    A protocol whose arrays may be on a GPU says so with ``devices = ("cpu", "gpu")``, and with
+    ``ensembles = True`` if all it computes there it leaves to a `Simulator`: many runs then share
+    the GPU, each in a thread of one process.
 
     Each field becomes a command line option of the same name; a field that is itself a dataclass
     becomes dotted options, such as ``--record.every``.
@@ -44,6 +46,7 @@ class ProtocolConfig:
     record: RecordSettings = RecordSettings()
 
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    ensembles: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         owner = type(self).__name__

@@ -1,19 +1,20 @@
-"""One run in a process of its own, so that nothing that happens to it can hurt the others."""
+"""A process for one run, or for several that share a GPU: it cannot hurt those of others."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
 from neurosim.checks import NeurosimError
-from neurosim.protocol.origin import holds_nothing
+from neurosim.protocol.origin import holds_nothing, is_finished
 from neurosim.recording import Recorder
 from neurosim.recording.files import RunPaths, in_use
 
@@ -23,9 +24,8 @@ _POLL = 0.2  # seconds between two looks at what is asked
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """What a worker, here or on another machine, has to know of one run.
+class Wanted(NamedTuple):
+    """A run to be made.
 
     Parameters
     ----------
@@ -33,66 +33,111 @@ class Task:
         The run file, absolute.
     header : dict
         Arguments of `Recorder.create`, for a run that has no file yet.
-    threads : int
-        Threads that the libraries of the run may use.
-    folder : Path
-        The folder in which relative paths among the settings mean something.
     """
 
     path: Path
     header: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a worker, here or on another machine, has to know of the runs of one process.
+
+    Parameters
+    ----------
+    runs : tuple of Wanted
+        One run, or several that can share a GPU.
+    threads : int
+        Threads that the libraries of the process may use.
+    folder : Path
+        The folder in which relative paths among the settings mean something.
+    """
+
+    runs: tuple[Wanted, ...]
     threads: int
     folder: Path
 
 
 class Ending(NamedTuple):
-    """How it went."""
+    """How a run went."""
 
     status: Literal["finished", "failed", "interrupted"]
     error: str | None = None
     warnings: tuple[str, ...] = ()
 
 
-def make(task: Task, asked: Callable[[], int]) -> Ending:
-    """Make or continue one run and wait for its end.
+def make(task: Task, asked: Callable[[], int]) -> list[Ending]:
+    """Make or continue runs and wait for their end.
 
     A new run is an interrupted one without a checkpoint: its file is written, then resumed.
 
     Parameters
     ----------
     task : Task
-        The run.
+        The runs.
     asked : callable
         Called several times a second; returns GO_ON, STOP or KILL.
 
     Returns
     -------
-    Ending
-        Finished, failed with one line that says why, or interrupted because that was asked.
+    list of Ending
+        One a run: finished, failed with one line that says why, or interrupted because that was
+        asked.
     """
     if asked() != GO_ON:
-        return Ending("interrupted")
-    paths = RunPaths.of(task.path)
+        return [Ending("interrupted") for _ in task.runs]
+    endings: dict[Path, Ending] = {}
+    ready: dict[Path, RunPaths] = {}
+    for path, header in task.runs:
+        paths = RunPaths.of(path)
+        with _failing(path, endings):
+            if not (paths.partial.exists() or paths.checkpoint.exists()):
+                Recorder.create(path, **header).close()
+            ready[path] = paths
+    if ready:
+        files = [paths.partial for paths in ready.values()]
+        code, lines, stopped = _resume(files, task, asked)
+        for path, paths in ready.items():
+            with _failing(path, endings):
+                own = _about(paths.partial, files, lines)
+                endings[path] = _ending(is_finished(paths), stopped, code, own)
+                if holds_nothing(paths) and not in_use(paths.partial):
+                    paths.partial.unlink()
+    return [endings[path] for path, _ in task.runs]
+
+
+@contextlib.contextmanager
+def _failing(path: Path, endings: dict[Path, Ending]) -> Iterator[None]:
+    """Let a run fail if its files cannot be dealt with."""
     try:
-        if not (paths.partial.exists() or paths.checkpoint.exists()):
-            Recorder.create(paths.final, **task.header).close()
-        code, complaint, stopped = _resume(paths.partial, task, asked)
-        if holds_nothing(paths) and not in_use(paths.partial):
-            paths.partial.unlink()
+        yield
     except (NeurosimError, OSError) as error:
-        return Ending("failed", " ".join(str(error).split()))
-    lines = [line for line in complaint.splitlines() if line.strip()]
+        endings[path] = Ending("failed", " ".join(str(error).split()))
+
+
+def _ending(finished: bool, stopped: bool, code: int, lines: list[str]) -> Ending:
+    """What the exit code of a process and its lines about a run mean."""
     warnings = tuple(line for line in lines if line.startswith("warning: "))
-    if code == 0:
+    if finished:
         return Ending("finished", None, warnings)
     if stopped:
         return Ending("interrupted", None, warnings)
     return Ending("failed", _reason(code, lines), warnings)
 
 
-def _resume(partial: Path, task: Task, asked: Callable[[], int]) -> tuple[int, str, bool]:
+def _about(file: Path, files: list[Path], lines: list[str]) -> list[str]:
+    """What a process said about one of its runs, or about none of them in particular."""
+    own, every = f"{file}: ", tuple(f"{other}: " for other in files)
+    return [
+        line.removeprefix(own)
+        for line in lines
+        if line.startswith(own) or not line.startswith(every)
+    ]
+
+
+def _resume(files: list[Path], task: Task, asked: Callable[[], int]) -> tuple[int, list[str], bool]:
     """Exit code, what was written to stderr, and whether it was told to stop."""
-    words = [sys.executable, "-m", "neurosim", "resume", str(partial), "--quiet"]
+    words = [sys.executable, "-m", "neurosim", "resume", *map(str, files), "--quiet"]
     limits = {name: str(_limited(name, task.threads)) for name in _THREADS}
     with tempfile.TemporaryFile() as stderr:
         child = subprocess.Popen(
@@ -109,7 +154,7 @@ def _resume(partial: Path, task: Task, asked: Callable[[], int]) -> tuple[int, s
             while True:
                 try:
                     code = child.wait(_POLL)
-                    return code, _text(stderr), told != GO_ON
+                    return code, _lines(stderr), told != GO_ON
                 except subprocess.TimeoutExpired:
                     pass
                 now = asked()
@@ -128,9 +173,9 @@ def _limited(name: str, threads: int) -> int:
     return min(int(given), threads) if given.isdigit() else threads
 
 
-def _text(stderr: IO[bytes]) -> str:
+def _lines(stderr: IO[bytes]) -> list[str]:
     stderr.seek(0)
-    return stderr.read().decode(errors="replace")
+    return [line for line in stderr.read().decode(errors="replace").splitlines() if line.strip()]
 
 
 def _reason(code: int, lines: list[str]) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from neurosim.backend import require_device
 from neurosim.checks import RunFileError, require
 from neurosim.progress import Progress
 from neurosim.protocol import Protocol, ProtocolConfig, find, to_json
 from neurosim.protocol.origin import origin_of
 from neurosim.recording.files import RunPaths, WriterLock, writing
-from neurosim.sweep.child import Ending, Task
+from neurosim.sweep.child import Ending, Task, Wanted
 from neurosim.sweep.existing import Found, fingerprint, runs_in
 from neurosim.sweep.loop import work
 from neurosim.sweep.workers import cluster, cores, local
@@ -67,10 +68,11 @@ def run_jobs(
     *,
     workers: int = 1,
     scheduler: str | None = None,
+    replicas: int = 1,
     retries: int = 1,
     progress: Progress | None = None,
 ) -> list[Outcome]:
-    """Make every run that is not there yet, each in a process of its own.
+    """Make every run that is not there yet, in processes of their own.
 
     Ctrl-C or SIGTERM lets the runs under way leave a checkpoint; the same call continues them. A
     second one kills them, and they go on from their last checkpoint.
@@ -80,11 +82,13 @@ def run_jobs(
     jobs : sequence of Job
         The runs, all different.
     workers : int
-        Runs at a time on this machine; each may use its share of the cores.
+        Processes at a time on this machine; each may use its share of the cores.
     scheduler : str or None
         Address of a ``dask.distributed`` scheduler, whose workers then make the runs.
+    replicas : int
+        Runs of one process, where they can share a GPU (``ProtocolConfig.ensembles``).
     retries : int
-        Times a failed run is tried again, after the others.
+        Times a failed run is tried again, after the others and alone.
     progress : Progress or None
         The display, entered by the caller; None shows one of its own.
 
@@ -96,39 +100,43 @@ def run_jobs(
     Raises
     ------
     SettingError
-        If jobs are equal, a number is out of range, a protocol unknown, or the scheduler silent.
+        If jobs are equal, a number is out of range, a protocol unknown, the scheduler silent, or
+        there is no GPU where one is needed.
     RunFileError
         If a file is in the way, or the folder is in use by another sweep.
     """
     require(workers >= 1, "run_jobs.workers", "be at least 1", workers)
+    require(replicas >= 1, "run_jobs.replicas", "be at least 1", replicas)
     require(retries >= 0, "run_jobs.retries", "be at least 0", retries)
     with contextlib.ExitStack() as stack:
         for folder in sorted({job.out.expanduser().resolve().parent for job in jobs}):
             stack.callback(_claim(folder).release)
         plans = _plan(jobs)
-        share = 1 if scheduler else max(1, cores() // workers)
-        tasks = {
-            index: Task(
-                path=plan.path.resolve(), header=plan.header, threads=share, folder=Path.cwd()
-            )
-            for index, plan in enumerate(plans)
+        left = [
+            (job, Wanted(plan.path.resolve(), plan.header))
+            for job, plan in zip(jobs, plans, strict=True)
             if plan.header is not None
-        }
-        endings: dict[int, Ending] = {}
-        if tasks:
+        ]
+        endings: dict[Path, Ending] = {}
+        if left:
+            tasks = _tasks(left, replicas, 1 if scheduler else max(1, cores() // workers))
+            for settings in (job.settings for job, _ in left if not scheduler):
+                require_device(f"{type(settings).__name__}.device", settings.device)
             crew = stack.enter_context(cluster(scheduler) if scheduler else local(workers))
             display = progress or stack.enter_context(Progress(unit="runs"))
-            there = len(jobs) - len(tasks)
+            there = len(jobs) - len(left)
             endings = work(tasks, crew, retries=retries, progress=display, there=there)
-    return [
-        Outcome(
-            job=job,
-            status=endings[index].status if index in endings else "skipped",
-            path=plan.path,
-            error=endings[index].error if index in endings else None,
-        )
-        for index, (job, plan) in enumerate(zip(jobs, plans, strict=True))
-    ]
+    return [_outcome(job, plan, endings) for job, plan in zip(jobs, plans, strict=True)]
+
+
+def _outcome(job: Job, plan: _Plan, endings: dict[Path, Ending]) -> Outcome:
+    ending = endings.get(plan.path.resolve())
+    return Outcome(
+        job=job,
+        status=ending.status if ending else "skipped",
+        path=plan.path,
+        error=ending.error if ending else None,
+    )
 
 
 class _Plan(NamedTuple):
@@ -198,3 +206,18 @@ def _plan_one(job: Job, protocol: Protocol, found: Found | None) -> _Plan:
             "extra_provenance": origin_of(protocol, path),
         },
     )
+
+
+def _tasks(left: Sequence[tuple[Job, Wanted]], replicas: int, threads: int) -> list[Task]:
+    """Runs by process: alone, or with others of their protocol that can share a GPU."""
+    packs: dict[Hashable, list[Wanted]] = {}
+    for job, run in left:
+        settings = job.settings
+        together = settings.ensembles and settings.device == "gpu"
+        key = (job.protocol, settings.products) if together else run.path
+        packs.setdefault(key, []).append(run)
+    return [
+        Task(runs=tuple(pack[first : first + replicas]), threads=threads, folder=Path.cwd())
+        for pack in packs.values()
+        for first in range(0, len(pack), replicas)
+    ]

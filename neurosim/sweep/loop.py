@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 from neurosim.interruption import Interruption
@@ -16,18 +18,18 @@ _REDRAW = 0.2  # seconds
 
 
 def work(
-    tasks: Mapping[int, Task], crew: Crew, *, retries: int, progress: Progress, there: int
-) -> dict[int, Ending]:
+    tasks: Sequence[Task], crew: Crew, *, retries: int, progress: Progress, there: int
+) -> dict[Path, Ending]:
     """Make all runs.
 
     Parameters
     ----------
-    tasks : mapping of int to Task
-        The runs, by the number of their job.
+    tasks : sequence of Task
+        The runs, all different.
     crew : Crew
         Who makes them.
     retries : int
-        Times a failed one is tried again.
+        Times a failed one is tried again, then alone.
     progress : Progress
         The display.
     there : int
@@ -35,48 +37,52 @@ def work(
 
     Returns
     -------
-    dict of int to Ending
-        The last ending of each.
+    dict of Path to Ending
+        The last ending of each, by its file.
     """
-    endings: dict[int, Ending] = {}
-    failures = dict.fromkeys(tasks, 0)
+    endings: dict[Path, Ending] = {}
+    failures = {run.path: 0 for task in tasks for run in task.runs}
     figures: dict[str, float] = {}
-    progress.start(there + len(tasks), "sweep", done=there)
+    progress.start(there + len(failures), "sweep", done=there)
     with Interruption() as interruption:
-        pending = {crew.submit(task): index for index, task in tasks.items()}
+        pending = {crew.submit(task): task for task in tasks}
         told = False
         while pending:
             for future in wait(pending, timeout=_REDRAW, return_when=FIRST_COMPLETED).done:
-                index = pending.pop(future)
-                ending = _ending(future)
-                failures[index] += ending.status == "failed"
-                again = ending.status == "failed" and failures[index] <= retries and not told
-                accuracy = _tell(tasks[index].path, ending, progress, again)
-                if accuracy is not None:
-                    figures["best"] = max(accuracy, figures.get("best", accuracy))
-                if again:
-                    pending[crew.submit(tasks[index])] = index
-                else:
-                    endings[index] = ending
+                task = pending.pop(future)
+                for run, ending in zip(task.runs, _endings(future, task), strict=True):
+                    failures[run.path] += ending.status == "failed"
+                    again = ending.status == "failed" and failures[run.path] <= retries
+                    again = again and not told
+                    accuracy = _tell(run.path, ending, progress, again)
+                    if accuracy is not None:
+                        figures["best"] = max(accuracy, figures.get("best", accuracy))
+                    if again:
+                        alone = replace(task, runs=(run,))
+                        pending[crew.submit(alone)] = alone
+                    else:
+                        endings[run.path] = ending
             if interruption.requested and not told:
                 told = True
                 progress.message("Stopping: runs under way leave a checkpoint; once more kills.")
                 crew.stop()
-            running = min(len(pending), crew.width()) if pending else 0
+            under_way = islice(pending.values(), crew.width())
+            running = sum(len(task.runs) for task in under_way)
             done = sum(ending.status != "interrupted" for ending in endings.values())
             failed = sum(ending.status == "failed" for ending in endings.values())
-            figures |= {"running": running, "waiting": len(tasks) - done - running}
+            figures |= {"running": running, "waiting": len(failures) - done - running}
             figures |= {"failed": failed} if failed else {}
             progress.update(there + done, **figures)
     return endings
 
 
-def _ending(future: Future[Ending]) -> Ending:
+def _endings(future: Future[list[Ending]], task: Task) -> list[Ending]:
     """What the worker answered, or what became of the worker."""
     try:
         return future.result()
     except (Exception, CancelledError) as error:
-        return Ending("failed", " ".join(f"{type(error).__name__}: {error}".split()))
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        return [Ending("failed", text) for _ in task.runs]
 
 
 def _tell(path: Path, ending: Ending, progress: Progress, again: bool) -> float | None:

@@ -17,8 +17,8 @@ from neurosim.sweep.child import GO_ON, KILL, STOP, Ending, Task, make
 class Crew(NamedTuple):
     """Workers that take tasks."""
 
-    submit: Callable[[Task], Future[Ending]]
-    width: Callable[[], int]  # how many are made at a time
+    submit: Callable[[Task], Future[list[Ending]]]
+    width: Callable[[], int]  # how many tasks are worked on at a time
     stop: Callable[[], None]  # ask every run to leave a checkpoint and end
 
 
@@ -30,7 +30,7 @@ def cores() -> int:
 
 @contextlib.contextmanager
 def local(workers: int) -> Iterator[Crew]:
-    """Make up to ``workers`` runs at a time here; each of these threads waits for one process."""
+    """Work on ``workers`` tasks at a time here; each of these threads waits for one process."""
     asked = GO_ON
 
     def stop() -> None:
@@ -59,7 +59,7 @@ class _Flag:
 
 @contextlib.contextmanager
 def cluster(address: str) -> Iterator[Crew]:
-    """Make runs on the workers of a ``dask.distributed`` scheduler, one a thread of theirs.
+    """Work on the workers of a ``dask.distributed`` scheduler, one task a thread of theirs.
 
     They must see the same folders and have neurosim installed.
 

@@ -21,7 +21,7 @@ from neurosim.protocol import find
 from neurosim.recording import Run
 from neurosim.recording.files import RunPaths, WriterLock, in_use
 from neurosim.sweep import Job, run_jobs
-from neurosim.sweep.child import Ending, Task
+from neurosim.sweep.child import Ending, Task, Wanted
 from neurosim.sweep.existing import fingerprint
 from neurosim.sweep.workers import local
 
@@ -126,8 +126,8 @@ def test_a_run_that_does_not_stop_when_asked_is_killed_when_the_caller_gives_up(
         "seed": 0,
         "extra_provenance": {"protocol_file": "../adding.py"},
     }
-    task = Task(path=path, header=header, threads=1, folder=Path.cwd())
-    futures: list[Future[Ending]] = []
+    task = Task(runs=(Wanted(path, header),), threads=1, folder=Path.cwd())
+    futures: list[Future[list[Ending]]] = []
 
     def give_up():
         with local(1) as crew:
@@ -140,7 +140,7 @@ def test_a_run_that_does_not_stop_when_asked_is_killed_when_the_caller_gives_up(
 
     with pytest.raises(KeyboardInterrupt):
         give_up()
-    assert [future.result().status for future in futures] == ["interrupted", "interrupted"]
+    assert [future.result() for future in futures] == [[Ending("interrupted")]] * 2
     assert not in_use(RunPaths.of(path).partial)
 
 
