@@ -11,9 +11,12 @@ from neurosim.checks import SettingError
 
 
 def usage() -> dict[str, int]:
-    """``peak_memory`` in bytes, for a run's summary; without it where the system does not tell."""
-    peak = peak_memory()
-    return {} if peak is None else {"peak_memory": peak}
+    """``peak_memory`` in bytes, for a run's summary, and ``peak_memory_gpu`` if one was used.
+
+    Without what the system does not tell.
+    """
+    peaks = {"peak_memory": peak_memory(), "peak_memory_gpu": peak_memory_gpu()}
+    return {name: peak for name, peak in peaks.items() if peak is not None}
 
 
 def peak_memory() -> int | None:
@@ -27,6 +30,15 @@ def peak_memory() -> int | None:
     except OSError:
         return _by_usage()
     return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
+def peak_memory_gpu() -> int | None:
+    """Most memory this process has taken from a GPU for arrays, in bytes; None if it took none.
+
+    CuPy keeps what it has taken, for later arrays.
+    """
+    cupy = sys.modules.get("cupy")  # without it there are no arrays on a GPU
+    return None if cupy is None else int(cupy.get_default_memory_pool().total_bytes()) or None
 
 
 @contextmanager

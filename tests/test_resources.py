@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -44,3 +45,12 @@ def test_a_summary_goes_without_what_is_not_known(monkeypatch):
     assert resources.usage()["peak_memory"] > 1e6
     monkeypatch.setattr(resources, "peak_memory", lambda: None)
     assert resources.usage() == {}
+
+
+@pytest.mark.parametrize(("taken", "told"), [(0, {}), (4096, {"peak_memory_gpu": 4096})])
+def test_what_a_gpu_gave_is_told_if_it_was_asked(monkeypatch, taken, told):
+    pool = SimpleNamespace(total_bytes=lambda: taken)
+    cupy = SimpleNamespace(get_default_memory_pool=lambda: pool)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr(resources, "peak_memory", lambda: None)
+    assert resources.usage() == told

@@ -88,7 +88,7 @@ def lay_out(
                 if missing:
                     lost[one.name] = missing
             if checkpoint:
-                resumes = [*header.provenance.get("resumes", []), provenance()]
+                resumes = [*header.provenance.get("resumes", []), provenance(header.device)]
                 header = header.with_provenance(resumes=resumes)
             if lost:
                 header = header.with_provenance(lost_rows=lost)

@@ -11,18 +11,27 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from neurosim.backend import cupy_or_none
+
 PACKAGES = ("neurosim", "numpy", "numba", "h5py")
 
 
-def provenance() -> dict[str, object]:
+def provenance(device: str = "cpu") -> dict[str, object]:
     """What is needed to repeat a run, besides its settings.
+
+    Parameters
+    ----------
+    device : {"cpu", "gpu"}
+        What the run computes on.
 
     Returns
     -------
     dict
-        ``versions``, ``commit`` (None outside a git checkout), ``host``, ``started`` (UTC),
-        ``command`` (absolute paths shortened to file names: where a user keeps files is private).
+        ``versions``, ``commit`` (None outside a git checkout), ``host``, ``gpu`` (what CuPy tells
+        of it; only of runs there), ``started`` (UTC), ``command`` (absolute paths shortened to file
+        names: where a user keeps files is private).
     """
+    gpu = {"gpu": _gpu()} if device == "gpu" else {}
     return {
         "versions": {"python": platform.python_version()} | {p: _version(p) for p in PACKAGES},
         "commit": _commit(),
@@ -31,6 +40,7 @@ def provenance() -> dict[str, object]:
             "machine": platform.machine(),
             "cpus": os.cpu_count(),
         },
+        **gpu,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [_without_folders(argument) for argument in sys.argv],
     }
@@ -41,6 +51,22 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _gpu() -> dict[str, object] | None:
+    cupy = cupy_or_none()
+    if cupy is None or not hasattr(cupy, "cuda"):  # there is none, or a stand-in for tests
+        return None
+    runtime = cupy.cuda.runtime
+    properties = runtime.getDeviceProperties(runtime.getDevice())
+    return {
+        "name": properties["name"].decode(),
+        "memory": int(properties["totalGlobalMem"]),
+        "driver": int(runtime.driverGetVersion()),
+        "cuda": int(runtime.runtimeGetVersion()),
+        "cupy": cupy.__version__,
+        "numba-cuda": _version("numba-cuda"),
+    }
 
 
 @cache

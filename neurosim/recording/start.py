@@ -48,7 +48,7 @@ def claim_new(
         device=device,
         settings=dict(settings),
         record=record,
-        provenance=provenance() | dict(extra_provenance),
+        provenance=provenance(device) | dict(extra_provenance),
         overwrite=overwrite,
     )
     # Through JSON and back, so that a fresh and a resumed run see equal settings.
