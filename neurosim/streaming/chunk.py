@@ -37,7 +37,7 @@ class Chunk:
     inputs : (T * P, n_inputs), on the network's device or the host.
     watched : whether anything of it is recorded; if not, a GPU keeps ``layers`` to itself.
     before : by layer, the recorded synapses' weights and velocities before the chunk.
-    answer : on a GPU, waits for what the device did.
+    arriving : on a GPU, waits for what the device has to say about it.
     """
 
     first: int
@@ -50,7 +50,7 @@ class Chunk:
     signs: list[Signs] = field(default_factory=list)
     before: list[dict[str, np.ndarray]] = field(default_factory=list)
     predicted: dict[str, np.ndarray] = field(default_factory=dict)
-    answer: Callable[[], Any] | None = None
+    arriving: Callable[[], Any] | None = None
 
     def require_sane(self, layer: str, power: np.ndarray) -> None:
         """Raise `DivergenceError` if a layer diverged; says where first.

@@ -2,7 +2,7 @@
 
 The engine runs on a copy of the state at a learning rate so small that the weights stay; each
 layer's change is summed from the factors that its rule asked for, not read off the weights, and is
-therefore as exact as the factors.
+therefore as exact as the factors. It runs on the CPU, wherever the network is.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from neurosim.backend import to_device
 from neurosim.streaming.chunked import Engine
 from neurosim.streaming.circuit import Shown
 from neurosim.streaming.presentations import Presentations
@@ -38,7 +39,10 @@ def rehearse(simulator: Simulator, shown: Presentations) -> dict[str, np.ndarray
     """
     parts, names = simulator._parts, simulator.network.names
     engines = [Engine(replace(c, momentum=0.0, weight_decay=0.0)) for c in parts.circuits]
-    states = [{name: a.copy() for name, a in state.items()} for state in parts.states]
+    states = [
+        {name: to_device(a, "cpu").copy() for name, a in state.items()} for state in parts.states
+    ]
+    shown = shown._replace(stimuli=to_device(shown.stimuli, "cpu"))
     changes = {
         name: np.zeros(state["weights"].shape) for name, state in zip(names, states, strict=True)
     }

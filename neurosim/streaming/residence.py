@@ -27,8 +27,7 @@ _LOCK = threading.RLock()  # an array may be forgotten while its thread is here
 def resident(array: Array, device: str) -> Array:
     """The array on a device: itself, or the copy that was made when it was first asked for.
 
-    Arrays of equal values share one copy. It stays for as long as one of them does; what is changed
-    in them later is not seen.
+    The copy stays for as long as the array does; what is changed in the array later is not seen.
 
     Parameters
     ----------
@@ -47,21 +46,9 @@ def resident(array: Array, device: str) -> Array:
         known = _RESIDENTS.get(key)
         if known is not None and known.module is module:
             return known.copy
-        copy = _twin(array, module)
-        copy = to_device(array, device) if copy is None else copy
+        copy = to_device(array, device)
         _RESIDENTS[key] = _Resident(weakref.ref(array, lambda _: _forget(key)), copy, module)
         return copy
-
-
-def _twin(array: np.ndarray, module: ModuleType | None) -> Array | None:
-    """The copy of another array with the same values, if there is one."""
-    for other in list(_RESIDENTS.values()):
-        host = other.host()
-        if host is None or other.module is not module or host.dtype != array.dtype:
-            continue
-        if np.array_equal(host, array):
-            return other.copy
-    return None
 
 
 def _forget(key: int) -> None:

@@ -61,7 +61,7 @@ class PretendDevice(ModuleType):
         return self.inside(array).copy()
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):  # NumPy's own affairs are not CuPy's
             raise AttributeError(name)
         found = getattr(np, name)
         if isinstance(found, type) or not callable(found):
