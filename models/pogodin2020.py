@@ -198,8 +198,8 @@ def timeline(model: Streaming, dynamics: NeuronDynamics) -> Timeline:
     )
 
 
-def simulator(model: Streaming, data: Dataset, seeds: Seeds) -> Simulator:
-    """The simulator of a model for a data set."""
+def simulator(model: Streaming, data: Dataset, seeds: Seeds, device: str = "cpu") -> Simulator:
+    """The simulator of a model for a data set and a device."""
     require_one_of("Streaming.rule", model.rule, RULES)
     require(len(model.widths) > 0, "Streaming.widths", "name at least one layer", model.widths)
     dynamics = neurons(model, model.widths[0])
@@ -228,5 +228,10 @@ def simulator(model: Streaming, data: Dataset, seeds: Seeds) -> Simulator:
         probes=model.probes,
     )
     return Simulator(
-        network, learning, seeds, chunk=model.chunk, threads=model.threads, engine=model.engine
+        network.to(device),
+        learning,
+        seeds,
+        chunk=model.chunk,
+        threads=model.threads,
+        engine=model.engine,
     )

@@ -92,9 +92,9 @@ class Arm:
         config = self.config(shared)
         try:
             if isinstance(config, stream.Config):
-                simulator(config, data, Seeds(0))
+                simulator(config, data, Seeds(0), config.device)
             else:
-                trainer(completed(config, config.dataset), data, Seeds(0))
+                trainer(completed(config, config.dataset), data, Seeds(0), config.device)
         except SettingError as error:
             error.add_note(f"(arm {self.name})")
             raise

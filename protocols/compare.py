@@ -5,11 +5,11 @@ its own, for an equal time. Each run is an ordinary run file in the folder NAME-
 the reports are NAME.png, .svg, .csv, .md and .json, and NAME-time.* for equal time.
 
 Equal in all arms: data and their scaling, what is measured, seeds, neurons of each layer,
-nonlinearity, threads, precision. Not equal, because they belong to an arm: initial gain, groups and
-what is normalized, batches or single samples, dropout, learning rates, and whether the read-out
-sees the last layer or (streaming) all of them. Batched arms have the published settings of MNIST's
-100 epochs, with rates that drop at the same parts of the run: short runs, and small data sets with
-few batches an epoch, need an --override.
+nonlinearity, device, threads, precision. Not equal, because they belong to an arm: initial gain,
+groups and what is normalized, batches or single samples, dropout, learning rates, and whether the
+read-out sees the last layer or (streaming) all of them. Batched arms have the published settings of
+MNIST's 100 epochs, with rates that drop at the same parts of the run: short runs, and small data
+sets with few batches an epoch, need an --override.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from neurosim import Recorder, RecordSettings, Run, Seeds
+from neurosim.backend import require_device
 from neurosim.checks import Interrupted, NeurosimError, require
 from neurosim.comparison import Comparison, compare, write_report
 from neurosim.comparison.alignment import require_samples
@@ -35,7 +36,7 @@ from protocols._arms import Arm, arms
 
 SHARED = (
     "dataset", "widths", "nonlinearity", "slope", "validation", "train", "evaluations",
-    "alignment", "threads",
+    "alignment", "threads", "device",
 )  # fmt: skip
 COLUMNS = {"equal_time": "1", "arm": "1", "seed": "1", "accuracy": "1", "presentations": "1"} | {
     "seconds": "s"
@@ -101,6 +102,8 @@ class Config(ProtocolConfig):
     probe: int = 10_000
     threads: int = 2
 
+    devices: ClassVar = ("cpu", "gpu")
+
     @classmethod
     def smoke(cls) -> Config:
         """Runs of seconds."""
@@ -161,12 +164,13 @@ def _checked(config: Config) -> dict[str, Arm]:
     """Refuse, before any run starts, what would fail in one of them."""
     require(config.seeds >= 1, "Config.seeds", "be at least 1", config.seeds)
     require(config.epochs >= 1, "Config.epochs", "be at least 1", config.epochs)
+    require_device("Config.device", config.device)
     require(config.seconds >= 0, "Config.seconds", "not be negative", config.seconds)
     require(config.probe >= 0, "Config.probe", "not be negative", config.probe)
     own = config.record == RecordSettings()
     require(own, "Config.record", "be left alone", config.record, "Record single runs instead.")
     shared = config.shared(config.epochs, config.seed)
-    chosen = arms(config.arms, config.override, (*shared, "device", "record"))
+    chosen = arms(config.arms, config.override, (*shared, "record"))
     data = measured(config.dataset, config.validation, config.train, Seeds(config.seed))
     require_samples("Config.alignment", config.alignment, len(data.x_train))
     for arm in chosen:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
 from models.pogodin2020 import Streaming, simulator
 from neurosim import DatasetStream, Recorder, Seeds, Simulator
+from neurosim.backend import require_device
 from neurosim.checks import require
 from neurosim.comparison.alignment import (
     alignment,
@@ -56,6 +58,9 @@ class Config(ProtocolConfig, Streaming):
     evaluations: int = 10
     alignment: int = 0
 
+    devices: ClassVar = ("cpu", "gpu")
+    ensembles: ClassVar = True
+
     @classmethod
     def smoke(cls) -> Config:
         """A run of seconds."""
@@ -66,8 +71,9 @@ def run(config: Config, recorder: Recorder) -> Path:
     """Show the stream, measure the accuracy now and then, and finish with a summary."""
     seeds = Seeds(config.seed)
     require(config.epochs >= 1, "Config.epochs", "be at least 1", config.epochs)
+    require_device("Config.device", config.device)
     data = measured(config.dataset, config.validation, config.train, seeds)
-    simulation = simulator(config, data, seeds)
+    simulation = simulator(config, data, seeds, config.device)
     require_samples("Config.alignment", config.alignment, len(data.x_train))
     stream = presentations(config, data, config.epochs, seeds.generator("stream"))
     heard = presentations(config, data, 1, seeds.generator("alignment"))
@@ -76,7 +82,8 @@ def run(config: Config, recorder: Recorder) -> Path:
         figures = now.accuracy(data.x_test, data.y_test)
         if config.alignment:
             shown = next(heard.chunks(0, config.alignment))
-            gradient = backprop_gradient(now.network, shown.stimuli, shown.labels)
+            network = now.network.to("cpu")  # as the rule is rehearsed there
+            gradient = backprop_gradient(network, shown.stimuli, shown.labels)
             figures |= alignment(rehearse(now, shown), gradient)
         return figures
 
@@ -107,7 +114,7 @@ def run(config: Config, recorder: Recorder) -> Path:
             "network": simulation.network.describe(),
             "warnings": [str(finding) for finding in simulation.findings],
         },
-        simulation.network.parameters(),
+        simulation.network.to("cpu").parameters(),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ class Config(stream.Config):
     epochs: int = 60
     evaluations: int = 24
     record: RecordSettings = field(default_factory=lambda: RecordSettings(every=20))
+
+    ensembles: ClassVar = False  # figures are drawn by one thread at a time
 
     @classmethod
     def smoke(cls) -> Config:

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from neurosim.backend import Array
+from neurosim.backend import Array, device_errors
 from neurosim.checks import Interrupted, SettingError, require
 from neurosim.interruption import Interruption
 from neurosim.network import Network
@@ -43,6 +43,7 @@ from neurosim.streaming.snapshot import pack, unpack
 from neurosim.streaming.way import TRACES, way_of
 
 CHECKPOINT_SECONDS = 60.0
+SMALLER = "Choose smaller layers, a smaller chunk, or fewer runs at once."
 
 
 class Response(NamedTuple):
@@ -88,6 +89,7 @@ class Simulator:
         If parts do not fit one another.
     """
 
+    @device_errors("Simulator", SMALLER)
     def __init__(
         self,
         network: Network,
@@ -129,6 +131,7 @@ class Simulator:
         right = self._parts.right(stimuli, labels)
         return {accuracy_name(name): count / len(labels) for name, count in right.items()}
 
+    @device_errors("Simulator.present", SMALLER)
     def present(self, presentation: Presentation) -> Response:
         """Show one presentation, for protocols whose next stimulus depends on the response."""
         chunk = self._parts.draw(
@@ -140,6 +143,7 @@ class Simulator:
         outputs = [shown.output[-1].copy() for shown in chunk.layers]
         return Response(outputs, int(chunk.predicted["readout"][0]))
 
+    @device_errors("Simulator.run", SMALLER)
     def run(
         self,
         stream: Stream,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from neurosim.checks import require
 from neurosim.streaming.assembly import Assembly
 from neurosim.streaming.chunk import Chunk
 from neurosim.streaming.oncpu import OnCpu
@@ -27,5 +26,8 @@ class Way(Protocol):
 
 def way_of(parts: Assembly, engine: str, threads: int) -> Way:
     """The way on the parts' device; see `Simulator` for the arguments."""
-    require(parts.device == "cpu", "Simulator.network", "be on the CPU", parts.device)
-    return OnCpu(parts, engine, keep=ahead(threads))
+    if parts.device == "cpu":
+        return OnCpu(parts, engine, keep=ahead(threads))
+    from neurosim.streaming.ongpu import OnGpu  # compiles for GPUs: not for those who have none
+
+    return OnGpu(parts, engine)

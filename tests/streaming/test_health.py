@@ -9,8 +9,8 @@ from neurosim.ops.nonlinearity import Nonlinearity
 from neurosim.optimizers import Schedule
 from neurosim.plasticity import GroupedGaussian, Hebb, PlainGaussian
 from neurosim.seeds import Seeds
-from neurosim.streaming.learning import Learning
 from neurosim.streaming.health import Finding, LayerHealth
+from neurosim.streaming.learning import Learning
 from neurosim.streaming.presentations import DatasetStream
 from neurosim.streaming.simulator import Simulator
 from neurosim.streaming.third_factor import ThirdFactorCircuit

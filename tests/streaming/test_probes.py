@@ -13,8 +13,8 @@ from neurosim.optimizers import Schedule
 from neurosim.plasticity import BCM, GroupedGaussian, Oja, PlainGaussian
 from neurosim.recording import Recorder, RecordSettings, Run
 from neurosim.seeds import Seeds
-from neurosim.streaming.learning import Learning
 from neurosim.streaming.continuous import Continuous
+from neurosim.streaming.learning import Learning
 from neurosim.streaming.neuron import NeuronDynamics
 from neurosim.streaming.presentations import DatasetStream, Presentation
 from neurosim.streaming.simulator import Simulator

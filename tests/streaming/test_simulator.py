@@ -27,7 +27,6 @@ from neurosim.plasticity import GroupedGaussian, Hebb, PlainGaussian
 from neurosim.streaming.continuous import Continuous
 from neurosim.streaming.neuron import NeuronDynamics
 from neurosim.streaming.third_factor import ThirdFactorCircuit
-from neurosim.testing import pretend_device
 
 N_INPUTS, N_CLASSES = 6, 3
 LEVELS = {
@@ -299,10 +298,3 @@ def test_parts_that_do_not_fit_are_refused():
         simulator.run(IterableStream(samples(3)), evaluate_every=-1)
     with pytest.raises(SettingError, match="not be empty"):
         simulator.accuracy(np.zeros((0, N_INPUTS)), np.zeros(0, np.int64))
-
-
-def test_networks_on_a_device_are_refused():
-    network = Network.dense(N_INPUTS, (12,), N_CLASSES, Seeds(0))
-    message = r"Simulator\.network must be on the CPU; got 'gpu'"
-    with pretend_device(), pytest.raises(SettingError, match=message):
-        Simulator(network.to("gpu"), Learning(rule=Hebb()), Seeds(0))
