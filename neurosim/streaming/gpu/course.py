@@ -14,6 +14,7 @@ from neurosim.streaming.gpu.layers import Layer, LayerLane, Size, Span
 from neurosim.streaming.gpu.packing import Arrival, Pack
 from neurosim.streaming.gpu.reader import Reader, ReaderLane
 from neurosim.streaming.gpu.told import Answer, Extent, Shows, Told
+from neurosim.streaming.gpu.wavefront import Lane, Streams, Wavefront
 
 Shapes = dict[str, tuple[tuple[int, ...], Any]]
 
@@ -32,6 +33,14 @@ class Course:
     times : Times
     inner : int
         Traces of an inner chunk, at most, unless a presentation has more.
+    streams : Streams
+    graphs : bool
+        See `Wavefront`.
+
+    Attributes
+    ----------
+    run : callable
+        Queues everything that is done with a chunk.
     """
 
     def __init__(
@@ -42,6 +51,8 @@ class Course:
         extent: Extent,
         times: Times,
         inner: int,
+        streams: Streams,
+        graphs: bool,
     ) -> None:
         self._extent, self._layers, self._readers = extent, layers, readers
         xp, weights = layers[0].xp, layers[0].state["weights"]
@@ -51,22 +62,23 @@ class Course:
         )
         shown = max(1, inner // extent.samples)
         size = Size(extent.samples, extent.window, extent.instants, shown)
-        self._spans = [
+        spans = [
             Span(number, first, min(shown, extent.shown - first))
             for number, first in enumerate(range(0, extent.shown, shown))
         ]
         self._orders, self._answers = Pack(xp, self._ordered()), Pack(xp, self._answered())
         shared = self._orders.arrays
         looks: list[Callable[[Span], Array]] = [self._stimuli]
-        self._lanes: list[LayerLane | ReaderLane] = []
+        lanes: list[Lane[Span]] = []
         for k, layer in enumerate(layers):
             lane = LayerLane(layer, size, looks[k], times, shared | self._of(f"{k}/"))
             looks.append(lane.output)
-            self._lanes.append(lane)
+            lanes.append(Lane(lane.step, (k - 1,) if k else ()))
         for name, reader in readers.items():
             told = shared | {"predicted": self._answers.arrays[f"predicted/{name}"]}
             seen = [looks[k + 1] for k in sources[name]]
-            self._lanes.append(ReaderLane(reader, size, seen, told))
+            lanes.append(Lane(ReaderLane(reader, size, seen, told).step, sources[name]))
+        self.run = Wavefront(streams, lanes, spans, len(layers) + 1, graphs=graphs).pass_through
 
     def _ordered(self) -> Shapes:
         """What the host sends."""
@@ -140,12 +152,6 @@ class Course:
                         place[known] = np.arange(len(known))
 
         return self._orders.send(fill)
-
-    def run(self) -> None:
-        """Queue everything that is done with a chunk."""
-        for span in self._spans:
-            for lane in self._lanes:
-                lane.step(span)
 
     def fetch(self) -> Arrival:
         """Have the answers sent back."""

@@ -11,6 +11,9 @@ from numba import cuda
 from neurosim.backend import Array, namespace
 from neurosim.checks import require
 
+# a replica is one block, and there may be one replica: that is no reason to warn
+cuda.config.CUDA_LOW_OCCUPANCY_WARNINGS = 0
+
 
 def module_of(*arrays: Array) -> ModuleType:
     """The module of arrays that kernels can work on: CuPy, or under the simulator a pretend one.

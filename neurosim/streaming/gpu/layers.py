@@ -16,7 +16,7 @@ from neurosim.streaming.gpu.launch import launch, module_of
 from neurosim.streaming.gpu.memory import BLOCK, build_terminals
 from neurosim.streaming.gpu.passing import BLOCK as FADING
 from neurosim.streaming.gpu.passing import build_fading, build_passing
-from neurosim.streaming.gpu.products import multiply, turned
+from neurosim.streaming.gpu.products import Multiplier, turned
 from neurosim.streaming.gpu.threads import share_out
 
 
@@ -57,7 +57,7 @@ class Layer:
     ) -> None:
         self.xp = xp = module_of(*state.values())
         self.state, self.threads, self._slots = state, threads, slots
-        self.form = _form(circuits[0], threads)
+        self.form, self.multiply = _form(circuits[0], threads), Multiplier(xp)
         constants = [constants_of(circuit) for circuit in circuits]
         settings = np.array([[getattr(c, n) for n in Settings._fields] for c in constants])
         numbers = [np.array(c.rule.constants(c.layer), np.float64) for c in circuits]
@@ -145,16 +145,18 @@ class LayerLane:
         """Show an inner chunk to the layer, weight changes included."""
         layer, form, work, state = self._layer, self.form, self._work, self._layer.state
         n, history = span.shown * form.samples, form.history
+        if span.number == 0:
+            self._told["active"].fill(0)
         now = self._inputs(span)
         pre = self._room["pre"][:, : history + n]
         pre[:, :history] = state["trace_pre"]
         pre[:, history:] = now
         if form.memory:
             self._remember(span)
-        multiply(work.start[:, :n], now, turned(state["weights"]))
+        layer.multiply(work.start[:, :n], now, turned(state["weights"]))
         if form.momentum:
-            multiply(work.speed_start[:, :n], now, turned(state["velocity"]))
-        multiply(work.gram[:, :n, : history + n], now, turned(pre))
+            layer.multiply(work.speed_start[:, :n], now, turned(state["velocity"]))
+        layer.multiply(work.gram[:, :n, : history + n], now, turned(pre))
         replicas = len(work.start)
         launch(layer.xp, self._walk, replicas, form.threads.total, work, self._times, span.first,
                span.shown)  # fmt: skip
@@ -212,8 +214,8 @@ class LayerLane:
                 work.keep_v, work.fading,
             )  # fmt: skip
         if form.momentum:
-            multiply(state["velocity"], turned(work.speed[:, :traces]), pre, add=True)
-        multiply(weights, turned(work.change[:, :traces]), pre, add=True)
+            self._layer.multiply(state["velocity"], turned(work.speed[:, :traces]), pre, add=True)
+        self._layer.multiply(weights, turned(work.change[:, :traces]), pre, add=True)
 
 
 def _form(circuit: LayerCircuit, threads: int) -> Form:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from neurosim.backend import Array, namespace
+import weakref
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from neurosim.backend import Array
+
+# what cuBLAS multiplies old and new contents by: it is given addresses
+_NUMBERS = {kind: np.array([0, 1], kind) for kind in ("float32", "float64")}
 
 
 def turned(stack: Array) -> Array:
@@ -10,19 +19,71 @@ def turned(stack: Array) -> Array:
     return stack.transpose(0, 2, 1)
 
 
-def multiply(out: Array, one: Array, other: Array, *, add: bool = False) -> None:
-    """``out`` becomes, or grows by, the products of two stacks of matrices.
+class Multiplier:
+    """Multiplies; on a GPU as cuBLAS does, in whatever stream is current.
+
+    CuPy's own products of stacks copy matrices that are transposed. The handle is nobody else's:
+    streams that share one might share its workspace, and runs would not repeat bit for bit.
 
     Parameters
     ----------
-    out : array, shape (replicas, m, n)
-    one, other : array, shapes (replicas, m, k) and (replicas, k, n)
-        Their rows, or their columns, are contiguous.
-    add : bool
-        Add to what is in ``out``.
+    xp : module
+        Of the arrays.
     """
-    xp = namespace(out, one, other)
-    if add:
-        out += xp.matmul(one, other)
-    else:
-        xp.matmul(one, other, out=out)
+
+    def __init__(self, xp: ModuleType) -> None:
+        self._xp, self._handle = xp, 0
+        if hasattr(xp, "cuda"):
+            self._handle = xp.cuda.cublas.create()
+            weakref.finalize(self, xp.cuda.cublas.destroy, self._handle)
+
+    def __call__(self, out: Array, one: Array, other: Array, *, add: bool = False) -> None:
+        """``out`` becomes, or grows by, the products of two stacks of matrices.
+
+        Parameters
+        ----------
+        out : array, shape (replicas, m, n)
+            Its rows are contiguous.
+        one, other : array, shapes (replicas, m, k) and (replicas, k, n)
+            Their rows, or their columns, are contiguous.
+        add : bool
+            Add to what is in ``out``.
+        """
+        if self._handle:
+            self._cublas(out, one, other, add)
+        elif add:
+            out += self._xp.matmul(one, other)
+        else:
+            self._xp.matmul(one, other, out=out)
+
+    def _cublas(self, out: Any, one: Any, other: Any, add: bool) -> None:
+        cublas, handle = self._xp.cuda.cublas, self._handle
+        # as exact as `backend.products` has told CuPy's handle
+        cublas.setMathMode(handle, cublas.getMathMode(self._xp.cuda.device.get_cublas_handle()))
+        kind, (replicas, m, n) = out.dtype.name, out.shape
+        numbers = _NUMBERS[kind]
+        fresh, kept = numbers.ctypes.data + numbers.itemsize, numbers[add:].ctypes.data
+        # cuBLAS counts columns first: it sees all matrices transposed, and gives out transposed
+        turn_other, rows_other = _layout(cublas, other)
+        turn_one, rows_one = _layout(cublas, one)
+        _, rows_out = _layout(cublas, out)
+        sizes = turn_other, turn_one, n, m, one.shape[2]
+        if replicas == 1:  # free to share a product out among more blocks
+            gemm = cublas.sgemm if kind == "float32" else cublas.dgemm
+            gemm(handle, *sizes, fresh, other.data.ptr, rows_other, one.data.ptr, rows_one, kept,
+                 out.data.ptr, rows_out)  # fmt: skip
+            return
+        gemm = cublas.sgemmStridedBatched if kind == "float32" else cublas.dgemmStridedBatched
+        apart = [stack.strides[0] // stack.itemsize for stack in (other, one, out)]
+        gemm(handle, *sizes, fresh, other.data.ptr, rows_other, apart[0], one.data.ptr, rows_one,
+             apart[1], kept, out.data.ptr, rows_out, apart[2], replicas)  # fmt: skip
+
+
+def _layout(cublas: ModuleType, stack: Any) -> tuple[int, int]:
+    """Whether matrices are transposed, and how many numbers lie between their rows (columns)."""
+    _, rows, columns = stack.shape
+    _, across, along = (stride // stack.itemsize for stride in stack.strides)
+    if along == 1 or columns == 1:
+        return cublas.CUBLAS_OP_N, across if rows > 1 else max(columns, 1)
+    assert across == 1 or rows == 1, "rows or columns are contiguous"
+    return cublas.CUBLAS_OP_T, along

@@ -11,7 +11,7 @@ from neurosim.streaming.circuit import State
 from neurosim.streaming.gpu.launch import launch, module_of
 from neurosim.streaming.gpu.layers import Size, Span
 from neurosim.streaming.gpu.passing import BLOCK, build_fading
-from neurosim.streaming.gpu.products import multiply, turned
+from neurosim.streaming.gpu.products import Multiplier, turned
 from neurosim.streaming.gpu.readout import ReadForm, Reading, build_reading, share_classes
 from neurosim.streaming.readout import ReadOut
 
@@ -31,6 +31,7 @@ class Reader:
 
     def __init__(self, settings: Sequence[ReadOut], state: State, threads: int) -> None:
         self.xp, self.state, first = module_of(*state.values()), state, settings[0]
+        self.multiply = Multiplier(self.xp)
         self.form = ReadForm(
             state["weights"].dtype.name, first.momentum > 0, first.weight_decay > 0,
             share_classes(first.n_classes, threads),
@@ -92,10 +93,10 @@ class ReaderLane:
             right = left + seen.shape[2]
             now[:, :, left:right] = seen
             left = right
-        multiply(data.start[:, :n], now, turned(state["weights"]))
+        reader.multiply(data.start[:, :n], now, turned(state["weights"]))
         if form.momentum:
-            multiply(data.speed_start[:, :n], now, turned(state["velocity"]))
-        multiply(data.gram[:, :n, :n], now, turned(now))
+            reader.multiply(data.speed_start[:, :n], now, turned(state["velocity"]))
+        reader.multiply(data.gram[:, :n, :n], now, turned(now))
         replicas, classes, n_pre = state["weights"].shape
         launch(reader.xp, self._walk, replicas, form.threads.total, data, span.first, n)
         if form.momentum or form.decays:
@@ -106,5 +107,5 @@ class ReaderLane:
                 data.keep_v, data.fading,
             )  # fmt: skip
         if form.momentum:
-            multiply(state["velocity"], turned(data.speed[:, :n]), now, add=True)
-        multiply(state["weights"], turned(data.change[:, :n]), now, add=True)
+            reader.multiply(state["velocity"], turned(data.speed[:, :n]), now, add=True)
+        reader.multiply(state["weights"], turned(data.change[:, :n]), now, add=True)

@@ -15,6 +15,7 @@ from neurosim.streaming.gpu.matrices import Matrices
 from neurosim.streaming.gpu.member import Member, require_alike, stacked, traits
 from neurosim.streaming.gpu.reader import Reader
 from neurosim.streaming.gpu.told import Answer, Extent, Pending, Shows, Told, extent_of
+from neurosim.streaming.gpu.wavefront import Streams
 
 __all__ = ["Answer", "GpuStack", "Member", "Pending", "Shows", "Told", "traits"]
 
@@ -36,6 +37,8 @@ class GpuStack:
         Traces of an inner chunk. Results do not depend on it (to rounding).
     threads : int
         Threads a block of a kernel may have; a power of two, at most 1024.
+    graphs : bool
+        Whether what is queued is captured into CUDA graphs.
 
     Raises
     ------
@@ -43,7 +46,14 @@ class GpuStack:
         If the members are not alike or not on a GPU, or their normalization is recurrent.
     """
 
-    def __init__(self, members: Sequence[Member], *, inner: int = 64, threads: int = 1024) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        *,
+        inner: int = 64,
+        threads: int = 1024,
+        graphs: bool = True,
+    ) -> None:
         require(inner >= 1, "GpuStack.inner", "be at least 1", inner)
         require_alike(members)
         first = members[0]
@@ -63,6 +73,8 @@ class GpuStack:
             for name in first.sources
         }  # fmt: skip
         self._sources, self._inner, self._replicas = first.sources, inner, len(members)
+        lanes = len(self._layers) + len(self._readers)
+        self._streams, self._graphs = Streams(self._layers[0].xp, lanes), graphs
         self._matrices: dict[tuple[int, ...], Matrices] = {}
         self._courses: dict[Extent, Course] = {}
         self._under_way: list[Pending] = []
@@ -106,7 +118,14 @@ class GpuStack:
 
     def _course(self, extent: Extent, matrices: Matrices) -> Course:
         course = self._courses.pop(extent, None) or Course(
-            self._layers, self._readers, self._sources, extent, matrices.times, self._inner
+            self._layers,
+            self._readers,
+            self._sources,
+            extent,
+            matrices.times,
+            self._inner,
+            self._streams,
+            self._graphs,
         )
         self._courses[extent] = course  # the last one was used last
         if len(self._courses) > COURSES:

@@ -1,0 +1,143 @@
+"""Products as they are asked of cuBLAS: a stand-in reads the same memory, columns first."""
+
+from __future__ import annotations
+
+import ctypes
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurosim.streaming.gpu.products import Multiplier, turned
+
+
+class Blas:
+    """The part of cuBLAS that is used, on the host's memory."""
+
+    CUBLAS_OP_N, CUBLAS_OP_T = 0, 1
+
+    def __init__(self) -> None:
+        self.modes, self.handles, self.calls = {7: 3}, 100, list[str]()
+        for kind, letter in (("float32", "s"), ("float64", "d")):
+            setattr(self, f"{letter}gemm", self._named(f"{letter}gemm", kind, 1))
+            name = f"{letter}gemmStridedBatched"
+            setattr(self, name, self._named(name, kind, None))
+
+    def create(self):
+        self.handles += 1
+        return self.handles
+
+    def destroy(self, handle):
+        self.modes.pop(handle)
+
+    def getMathMode(self, handle):
+        return self.modes[handle]
+
+    def setMathMode(self, handle, mode):
+        self.modes[handle] = mode
+
+    def _named(self, name, kind, count):
+        def gemm(handle, turn_a, turn_b, m, n, k, alpha, *rest):
+            assert self.modes[handle] == 3, "as exact as CuPy's handle"
+            self.calls.append(name)
+            number = count
+            if number is None:
+                a, lda, far_a, b, ldb, far_b, beta, c, ldc, far_c, number = rest
+            else:
+                (a, lda, b, ldb, beta, c, ldc), far_a, far_b, far_c = rest, 0, 0, 0
+            for r in range(number):
+                shapes = [(k, m) if turn_a else (m, k), (n, k) if turn_b else (k, n)]
+                left = self._matrix(kind, a, r * far_a, lda, shapes[0])
+                right = self._matrix(kind, b, r * far_b, ldb, shapes[1])
+                out = self._matrix(kind, c, r * far_c, ldc, (m, n))
+                product = (left.T if turn_a else left) @ (right.T if turn_b else right)
+                one, kept = (self._matrix(kind, p, 0, 1, (1, 1))[0, 0] for p in (alpha, beta))
+                out[...] = one * product + (kept * out if kept else 0)
+
+        return gemm
+
+    @staticmethod
+    def _matrix(kind, address, offset, apart, shape):
+        """A matrix stored column by column, ``apart`` numbers from one to the next."""
+        rows, columns = shape
+        assert apart >= max(1, rows)
+        item = np.dtype(kind).itemsize
+        memory = (ctypes.c_char * ((apart * (columns - 1) + rows) * item)).from_address(
+            address + offset * item
+        )
+        flat = np.frombuffer(memory, kind)
+        return np.lib.stride_tricks.as_strided(flat, shape, (item, apart * item))
+
+
+class There(np.ndarray):
+    """An array with CuPy's way to tell its address."""
+
+    @property
+    def data(self):
+        return SimpleNamespace(ptr=self.ctypes.data)
+
+
+def matrices(rng, kind, replicas, rows, columns, way):
+    """A stack of matrices: whole, part of larger ones, or transposed."""
+    room = 0 if way == "whole" else 3
+    shape = (rows + room, columns + room)
+    if way == "turned":
+        shape = shape[::-1]
+    stack = rng.normal(size=(replicas, *shape)).astype(kind).view(There)
+    if way == "turned":
+        stack = turned(stack)
+    return stack[:, :rows, :columns]
+
+
+WAYS = st.sampled_from(["whole", "part", "turned"])
+
+
+@given(
+    sizes=st.tuples(*[st.integers(1, 4)] * 4), ways=st.tuples(WAYS, WAYS),
+    kind=st.sampled_from(["float32", "float64"]), part=st.booleans(), add=st.booleans(),
+)  # fmt: skip
+def test_cublas_is_asked_for_the_product(sizes, ways, kind, part, add):
+    rng, (replicas, m, k, n) = np.random.default_rng(0), sizes
+    cuda = SimpleNamespace(cublas=Blas(), device=SimpleNamespace(get_cublas_handle=lambda: 7))
+    one = matrices(rng, kind, replicas, m, k, ways[0])
+    other = matrices(rng, kind, replicas, k, n, ways[1])
+    whole = rng.normal(size=(replicas, m + 2, n + 2)).astype(kind).view(There)
+    out = whole[:, :m, :n] if part else whole[:, :m, :n].copy()
+    expected = np.matmul(one, other) + (out if add else 0)
+    around = whole[:, m:].copy(), whole[:, :, n:].copy()
+    Multiplier(SimpleNamespace(cuda=cuda))(out, one, other, add=add)
+    np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(whole[:, m:], around[0])
+    np.testing.assert_array_equal(whole[:, :, n:], around[1])
+    letter = "s" if kind == "float32" else "d"
+    batched = "StridedBatched" if replicas > 1 else ""
+    assert cuda.cublas.calls == [f"{letter}gemm{batched}"]
+
+
+def test_what_was_there_is_forgotten_even_if_it_is_no_number():
+    cuda = SimpleNamespace(cublas=Blas(), device=SimpleNamespace(get_cublas_handle=lambda: 7))
+    out = np.full((1, 2, 2), np.nan).view(There)
+    ones = np.ones((1, 2, 2)).view(There)
+    Multiplier(SimpleNamespace(cuda=cuda))(out, ones, ones)
+    np.testing.assert_array_equal(out, 2)
+
+
+def test_each_has_a_handle_of_its_own_and_gives_it_back():
+    blas = Blas()
+    cuda = SimpleNamespace(cublas=blas, device=SimpleNamespace(get_cublas_handle=lambda: 7))
+    ones = np.ones((1, 2, 2)).view(There)
+    one, other = (Multiplier(SimpleNamespace(cuda=cuda)) for _ in range(2))
+    one(ones.copy(), ones, ones)
+    other(ones.copy(), ones, ones)
+    assert set(blas.modes) == {7, 101, 102}
+    del one
+    assert set(blas.modes) == {7, 102}
+
+
+def test_matrices_without_contiguous_rows_or_columns_are_refused():
+    cuda = SimpleNamespace(cublas=Blas(), device=SimpleNamespace(get_cublas_handle=lambda: 7))
+    ones = np.ones((1, 4, 4)).view(There)
+    with pytest.raises(AssertionError, match="contiguous"):
+        Multiplier(SimpleNamespace(cuda=cuda))(ones[:, ::2, :2], ones[:, ::2, ::2], ones[:, :2, :2])
