@@ -15,10 +15,11 @@ constants here are this protocol's).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from neurosim.backend import Array, device_of, require_device, to_device
 from neurosim.checks import require
 from neurosim.dynamics import MemoryTrace, SmoothedDerivative
 from neurosim.ops.quadrature import gauss_nodes
@@ -71,6 +72,8 @@ class Config(ProtocolConfig):
     memory: MemoryTrace = MemoryTrace(tau=0.0005)
     dt: float = 0.001
 
+    devices: ClassVar = ("cpu", "gpu")
+
     def __post_init__(self) -> None:
         super().__post_init__()
         require(
@@ -94,7 +97,10 @@ class Config(ProtocolConfig):
 
 
 class Scenario(NamedTuple):
-    """What one scenario leaves: traces (time, neuron) and events (presentation[, neuron])."""
+    """What one scenario leaves on the host: traces (time, neuron), events (presentation[, neuron]).
+
+    The neurons' activity is computed where their responses are, what does not depend on it before.
+    """
 
     traces: dict[str, np.ndarray]
     onset: np.ndarray
@@ -104,7 +110,8 @@ class Scenario(NamedTuple):
 
 def run(config: Config, recorder: Recorder) -> None:
     """Compute both scenarios and record their traces and events."""
-    deviations = draw_responses(config)
+    require_device("Config.device", config.device)
+    deviations = to_device(draw_responses(config), config.device)
     scenarios = {
         "scenario_a": without_gaps(config, deviations),
         "scenario_b": with_gaps(config, deviations),
@@ -137,38 +144,42 @@ def draw_responses(config: Config) -> np.ndarray:
     return sign * rng.uniform(*config.contrast, shape)
 
 
-def without_gaps(config: Config, deviations: np.ndarray) -> Scenario:
+def without_gaps(config: Config, deviations: Array) -> Scenario:
     """Scenario A; the first data point has been shown for as long as the filter can see."""
-    levels = config.background + deviations
+    place, levels = device_of(deviations), config.background + deviations
     onset = config.duration * np.arange(config.presentations)
     time = sample_times(config, onset[-1] + config.duration)
     starts, ends = np.append(-np.inf, onset[1:]), np.append(onset[1:], np.inf)
+    weights = to_device(config.derivative.filter_weights(time, starts, ends), place)
     traces = {
-        "time": time,
-        "rate": levels[cell_of(time, onset)],
-        "derivative": config.derivative.filter_weights(time, starts, ends) @ levels,
+        "rate": levels[to_device(cell_of(time, onset), place)],
+        "derivative": weights @ levels,
     }
     jump = np.diff(levels, axis=0, prepend=levels[:1])
-    return Scenario(traces, onset, onset + config.duration, jump)
+    return on_host(time, traces, onset, onset + config.duration, jump)
 
 
-def with_gaps(config: Config, deviations: np.ndarray) -> Scenario:
+def with_gaps(config: Config, deviations: Array) -> Scenario:
     """Scenario B; the neuron starts at rest, with nothing to remember."""
-    cells = np.zeros((2 * config.presentations + 1, config.neurons))
+    place = device_of(deviations)
+    cells = to_device(np.zeros((2 * config.presentations + 1, config.neurons)), place)
     cells[1::2] = deviations
     lengths = np.resize([config.gap, config.duration], len(cells))
     starts = np.append(0.0, np.cumsum(lengths))[:-1]
-    states, moments = [config.memory.init((config.neurons,))], list(starts)
+    rest = config.memory.init((config.neurons,))
+    states = [{name: to_device(array, place) for name, array in rest.items()}]
+    moments = list(starts)
     for start, length, target in zip(starts, lengths, cells, strict=True):
-        moments += [start + t for t in config.memory.crossing(states[-1], target) if t < length]
+        crossing = to_device(config.memory.crossing(states[-1], target), "cpu")
+        moments += [start + t for t in crossing if t < length]
         states.append(config.memory.relax(states[-1], target, length))
 
-    def recall(times: np.ndarray) -> np.ndarray:
+    def recall(times: np.ndarray) -> Array:
         remembered = []
         for t, cell in zip(times, cell_of(times, starts), strict=True):
             state = config.memory.relax(states[cell], cells[cell], t - starts[cell])
             remembered.append(config.memory.recall(state))
-        return np.array(remembered)
+        return np.stack(remembered)
 
     end = starts[-1] + config.gap
     time = sample_times(config, end)
@@ -177,22 +188,32 @@ def with_gaps(config: Config, deviations: np.ndarray) -> Scenario:
     at_nodes = recall(nodes.ravel()).reshape(*nodes.shape, config.neurons)
     derivative = [
         np.einsum(
-            "irj,rjn->in", config.derivative.lagrange_weights(block, intervals, nodes), at_nodes
+            "irj,rjn->in",
+            to_device(config.derivative.lagrange_weights(block, intervals, nodes), place),
+            at_nodes,
         )
         for block in np.split(time, range(BLOCK, len(time), BLOCK))
     ]
     edges, ends = np.append(-np.inf, starts[1:]), np.append(starts[1:], np.inf)
+    weights = to_device(config.derivative.filter_weights(time, edges, ends), place)
     levels = config.background + cells
     traces = {
-        "time": time,
-        "rate": levels[cell_of(time, starts)],
+        "rate": levels[to_device(cell_of(time, starts), place)],
         "memory": recall(time),
         "derivative": np.concatenate(derivative),
-        "rate_derivative": config.derivative.filter_weights(time, edges, ends) @ levels,
+        "rate_derivative": weights @ levels,
     }
     onset = starts[1::2]
-    jump = np.diff(deviations, axis=0, prepend=0.0)
-    return Scenario(traces, onset, onset + config.duration, jump)
+    jump = np.diff(deviations, axis=0, prepend=np.zeros_like(deviations[:1]))
+    return on_host(time, traces, onset, onset + config.duration, jump)
+
+
+def on_host(
+    time: np.ndarray, traces: dict[str, Array], onset: np.ndarray, offset: np.ndarray, jump: Array
+) -> Scenario:
+    """The scenario whose traces and jumps are wherever they were computed."""
+    found = {name: to_device(array, "cpu") for name, array in traces.items()}
+    return Scenario({"time": time} | found, onset, offset, to_device(jump, "cpu"))
 
 
 def graded_intervals(moments: np.ndarray, end: float, length: float) -> np.ndarray:

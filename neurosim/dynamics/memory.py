@@ -105,8 +105,8 @@ class MemoryTrace(Dynamics):
         rate = np.tanh(np.abs(cubed)) + self.leak
         time = duration / self.tau
         # (1 - exp(-rate time)) / rate, whose limit at rate = 0 is time
-        growth = np.full_like(rate, time)
-        np.divide(-np.expm1(-rate * time), rate, out=growth, where=rate > 0)
+        moves = rate > 0
+        growth = np.where(moves, -np.expm1(-rate * time) / np.where(moves, rate, 1.0), time)
         relaxed = memory * np.exp(-rate * time) + cubed * growth
         return {"memory": relaxed.astype(memory.dtype, copy=False)}
 
@@ -148,10 +148,9 @@ class MemoryTrace(Dynamics):
         cubed = (self.scale * target) ** 3
         rate = np.tanh(np.abs(cubed)) + self.leak
         turns = memory * cubed < 0
-        time = np.full(memory.shape, np.inf)
-        ratio = np.divide(-memory * rate, cubed, out=np.zeros_like(time), where=turns)
-        np.divide(self.tau * np.log1p(ratio), rate, out=time, where=turns)
-        return time
+        ratio = np.where(turns, -memory * rate, 0.0) / np.where(turns, cubed, 1.0)
+        time = self.tau * np.log1p(ratio) / np.where(turns, rate, 1.0)
+        return np.where(turns, time, np.inf)
 
     @classmethod
     def example(cls) -> Self:

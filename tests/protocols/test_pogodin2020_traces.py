@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from neurosim.backend import to_device
 from neurosim.checks import SettingError
 from neurosim.dynamics import MemoryTrace
 from neurosim.protocol import from_json, to_json
 from neurosim.recording import Recorder, Run
+from neurosim.testing import pretend_device
 from protocols import pogodin2020_traces as protocol
 
 CONFIG = protocol.Config(presentations=4, neurons=2, dt=0.002)
@@ -167,3 +169,15 @@ def test_the_smoke_settings_run(tmp_path):
 def test_unusable_settings_are_refused(setting, message):
     with pytest.raises(SettingError, match=message):
         protocol.Config(**setting)
+
+
+def test_a_device_computes_the_same():
+    deviations = protocol.draw_responses(CONFIG)
+    for scenario in (protocol.without_gaps, protocol.with_gaps):
+        expected = scenario(CONFIG, deviations)
+        with pretend_device() as device:
+            found = scenario(CONFIG, to_device(deviations, "gpu"))
+            assert device.sends > 1
+        np.testing.assert_array_equal(found.jump, expected.jump)
+        for name, values in expected.traces.items():
+            np.testing.assert_allclose(found.traces[name], values, rtol=1e-12, err_msg=name)
