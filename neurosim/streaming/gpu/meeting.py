@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Generic, NamedTuple, TypeVar
 
+from neurosim.backend import device_errors
 from neurosim.streaming.gpu.stack import Answer, GpuStack, Member, Pending, Shows
 
 Result = TypeVar("Result")
@@ -49,7 +51,7 @@ class Meeting:
     def __init__(self, parties: Sequence[Party], shows: Sequence[Shows]) -> None:
         self._parties, self._shows = list(parties), list(shows)
         self._queued = _Once(self._queue)
-        self._answers = _Once(lambda: self._queued().wait())
+        self._answers = _Once(self._wait)
 
     def begin(self) -> None:
         """Queue the work on the device; raises whatever that raised, to everybody."""
@@ -60,8 +62,20 @@ class Meeting:
         return self._answers()[row]
 
     def _queue(self) -> Pending:
-        with _QUEUE:
+        with _QUEUE, self._errors():
             return self._stack().present(self._shows)
+
+    def _wait(self) -> list[Answer]:
+        pending = self._queued()
+        with self._errors():
+            return pending.wait()
+
+    def _errors(self) -> AbstractContextManager[None]:
+        """Tell that it was the work of several that failed; who is alone tells it himself."""
+        if len(self._parties) == 1:
+            return nullcontext()
+        remedy = "Lower --replicas, or choose smaller layers or a smaller chunk."
+        return device_errors(f"An ensemble of {len(self._parties)} runs", remedy)
 
     def _stack(self) -> GpuStack:
         """The stack of exactly these networks: the one they share, else a new one."""
