@@ -45,7 +45,7 @@ class Torch:
         model = self._task.model(row, dtype=dtype, dropout=0.0)
         parameters = self._parameters(model)
         self._step(model, parameters, None, 0)
-        return {name: parameter.grad.numpy() for name, parameter in parameters.items()}
+        return {name: parameter.grad.cpu().numpy() for name, parameter in parameters.items()}
 
     def _parameters(self, model: Batched) -> dict[str, Any]:
         named = self._task.network(model).parameters()
@@ -68,8 +68,14 @@ class Torch:
     def _step(
         self, model: Batched, parameters: dict[str, Any], optimizers: list[Any] | None, number: int
     ) -> None:
-        functional = self._torch.nn.functional
         stimuli, labels = map(self._torch.from_numpy, self._task.batch(model, number))
+        self._learn_from(model, parameters, optimizers, stimuli, labels)
+
+    def _learn_from(
+        self, model: Batched, parameters: dict[str, Any], optimizers: list[Any] | None,
+        stimuli: Any, labels: Any,
+    ) -> None:  # fmt: skip
+        functional = self._torch.nn.functional
         local, passed = model.rule != "backprop", stimuli
         layers = [parameters[name] for name in parameters if not name.startswith("readout")]
         for k, weights in enumerate(layers):

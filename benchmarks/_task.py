@@ -10,10 +10,18 @@ import numpy as np
 from models.pogodin2020 import Streaming, simulator
 from neurosim import DatasetStream, Network, Seeds, Simulator
 from neurosim.data import Dataset, load
+from neurosim.data.synthetic import Clusters
 from neurosim.optimizers import Schedule
 from neurosim.streaming.presentations import Presentations
 
-cached = lru_cache(maxsize=1)(load)
+SYNTHETIC = Clusters(n_classes=10, n_features=784, n_train=60_000, n_test=10)
+"""As much as MNIST, for machines that do not have it."""
+
+
+@lru_cache(maxsize=1)
+def cached(name: str) -> Dataset:
+    """A data set, loaded once a process: one of `load`, or ``synthetic``."""
+    return SYNTHETIC.generate(Seeds(0)) if name == "synthetic" else load(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +34,13 @@ class Task:
         See `neurosim.data.load`.
     widths : tuple of int
         Neurons of each layer; the read-out comes on top.
+    device : {"cpu", "gpu"}
+        Where our side computes.
     """
 
     dataset: str = "mnist"
     widths: tuple[int, ...] = (1024, 1024, 1024)
+    device: str = "cpu"
 
     @property
     def data(self) -> Dataset:
@@ -76,8 +87,8 @@ class Task:
 
     def simulator(self, model: Streaming | None = None) -> Simulator:
         """A simulator that has seen nothing yet."""
-        return simulator(model or self.model, self.data, Seeds(0))
+        return simulator(model or self.model, self.data, Seeds(0), self.device)
 
     def network(self) -> Network:
         """The network with its initial weights."""
-        return self.simulator().network
+        return simulator(self.model, self.data, Seeds(0)).network
