@@ -61,10 +61,9 @@ class Chunk:
         power : ndarray, shape (T * P,)
             Sum of squares of the layer's drive and rates at each trace; NaN where one is.
         """
-        sane = np.cumsum(power) < DIVERGED**2  # not where it is NaN
-        if sane.all():
+        if power.sum() < DIVERGED**2:  # not if one is NaN
             return
-        first = int(np.argmin(sane))
+        first = int(np.argmin(np.cumsum(power) < DIVERGED**2))
         size = f"{np.sqrt(power[first - 1]):.4g}" if first else "unknown"
         at = self.first + first // len(self.plan.at_rest)
         raise DivergenceError(

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from neurosim import Run
+from neurosim.backend import presence
 from neurosim.cli import main
 
 TINY = [
@@ -82,6 +83,18 @@ def test_bad_settings_are_one_clear_line(tmp_path, capsys, options, named):
     told = capsys.readouterr().err.strip().splitlines()
     assert named in told[-1]
     assert "Traceback" not in "".join(told)
+
+
+@pytest.mark.parametrize(
+    "protocol", ["quickstart", "pogodin2020_stream", "pogodin2020_traces", "compare"]
+)
+def test_a_gpu_that_is_not_there_is_missed_at_once(tmp_path, capsys, monkeypatch, protocol):
+    monkeypatch.setattr(presence, "import_cupy", lambda: (None, "CuPy is not installed"))
+    path = tmp_path / "run.h5"
+    assert main(["run", protocol, "--out", str(path), "--device", "gpu"]) == 2
+    message = "Config.device must be available on this machine; got 'gpu'. CuPy is not installed."
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_curves_of_several_seeds_become_one_figure_and_table(tmp_path):
