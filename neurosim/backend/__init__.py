@@ -11,12 +11,13 @@ from neurosim.backend.arrays import (
 from neurosim.backend.faults import device_errors
 from neurosim.backend.fusing import fused
 from neurosim.backend.presence import DEVICES, cupy_or_none, require_device, standing_in
-from neurosim.backend.products import products
+from neurosim.backend.products import as_chosen, products
 
 __all__ = [
     "DEVICES",
     "Array",
     "Scalar",
+    "as_chosen",
     "at_hand",
     "cupy_or_none",
     "device_errors",

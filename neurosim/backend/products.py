@@ -74,11 +74,23 @@ def products(kind: Products) -> Iterator[None]:
                 cupy._core.set_compute_type("f", _InUse.before)
 
 
+def as_chosen(cupy: ModuleType, handle: int) -> None:
+    """Have a cuBLAS handle multiply as the process has chosen, whichever thread uses it.
+
+    Parameters
+    ----------
+    cupy : module
+    handle : int
+        Of cuBLAS.
+    """
+    cublas, types = cupy.cuda.cublas, cupy._core._routines_linalg
+    tf32 = cupy._core.get_compute_type("f") == types.COMPUTE_TYPE_TF32
+    cublas.setMathMode(handle, _TF32_MATH if tf32 else cublas.CUBLAS_DEFAULT_MATH)
+
+
 def _choose(cupy: ModuleType, kind: Products, handle: int) -> None:
     """Tell CuPy for products of two matrices, and cuBLAS for stacks of them."""
-    cublas, types = cupy.cuda.cublas, cupy._core._routines_linalg
-    tf32 = kind == "tf32"
-    cupy._core.set_compute_type(
-        "f", types.COMPUTE_TYPE_TF32 if tf32 else types.COMPUTE_TYPE_DEFAULT
-    )
-    cublas.setMathMode(handle, _TF32_MATH if tf32 else cublas.CUBLAS_DEFAULT_MATH)
+    types = cupy._core._routines_linalg
+    tf32 = types.COMPUTE_TYPE_TF32 if kind == "tf32" else types.COMPUTE_TYPE_DEFAULT
+    cupy._core.set_compute_type("f", tf32)
+    as_chosen(cupy, handle)

@@ -68,7 +68,7 @@ class Course:
         ]
         self._orders, self._answers = Pack(xp, self._ordered()), Pack(xp, self._answered())
         shared = self._orders.arrays
-        looks: list[Callable[[Span], Array]] = [self._stimuli]
+        looks = [_cut(self._inputs, extent.samples)]
         lanes: list[Lane[Span]] = []
         for k, layer in enumerate(layers):
             lane = LayerLane(layer, size, looks[k], times, shared | self._of(f"{k}/"))
@@ -127,10 +127,6 @@ class Course:
             if name.startswith(prefix)
         }
 
-    def _stimuli(self, span: Span) -> Array:
-        samples = self._extent.samples
-        return self._inputs[:, span.first * samples : (span.first + span.shown) * samples]
-
     def send(self, shows: Sequence[Shows]) -> np.ndarray:
         """Send a chunk; returns memory of the host that must stay until the device has it."""
         for row, show in enumerate(shows):
@@ -180,3 +176,12 @@ class Course:
             shown = Shown(**found)
         third, active = arrays[f"{k}/third"][row], arrays[f"{k}/active"][row]
         return Told(third, active.astype(bool), arrays[f"{k}/squares"][row], shown)
+
+
+def _cut(inputs: Array, samples: int) -> Callable[[Span], Array]:
+    """What an inner chunk shows of a chunk."""
+
+    def look(span: Span) -> Array:
+        return inputs[:, span.first * samples : (span.first + span.shown) * samples]
+
+    return look

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.backend import Array
+from neurosim.backend import Array, as_chosen
 
 # what cuBLAS multiplies old and new contents by: it is given addresses
 _NUMBERS = {kind: np.array([0, 1], kind) for kind in ("float32", "float64")}
@@ -58,8 +58,7 @@ class Multiplier:
 
     def _cublas(self, out: Any, one: Any, other: Any, add: bool) -> None:
         cublas, handle = self._xp.cuda.cublas, self._handle
-        # as exact as `backend.products` has told CuPy's handle
-        cublas.setMathMode(handle, cublas.getMathMode(self._xp.cuda.device.get_cublas_handle()))
+        as_chosen(self._xp, handle)
         kind, (replicas, m, n) = out.dtype.name, out.shape
         numbers = _NUMBERS[kind]
         fresh, kept = numbers.ctypes.data + numbers.itemsize, numbers[add:].ctypes.data

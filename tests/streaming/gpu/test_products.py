@@ -16,10 +16,10 @@ from neurosim.streaming.gpu.products import Multiplier, turned
 class Blas:
     """The part of cuBLAS that is used, on the host's memory."""
 
-    CUBLAS_OP_N, CUBLAS_OP_T = 0, 1
+    CUBLAS_OP_N, CUBLAS_OP_T, CUBLAS_DEFAULT_MATH = 0, 1, 0
 
     def __init__(self) -> None:
-        self.modes, self.handles, self.calls = {7: 3}, 100, list[str]()
+        self.modes, self.handles, self.calls = dict[int, int | None](), 100, list[tuple[str, int]]()
         for kind, letter in (("float32", "s"), ("float64", "d")):
             setattr(self, f"{letter}gemm", self._named(f"{letter}gemm", kind, 1))
             name = f"{letter}gemmStridedBatched"
@@ -27,21 +27,18 @@ class Blas:
 
     def create(self):
         self.handles += 1
+        self.modes[self.handles] = None
         return self.handles
 
     def destroy(self, handle):
         self.modes.pop(handle)
-
-    def getMathMode(self, handle):
-        return self.modes[handle]
 
     def setMathMode(self, handle, mode):
         self.modes[handle] = mode
 
     def _named(self, name, kind, count):
         def gemm(handle, turn_a, turn_b, m, n, k, alpha, *rest):
-            assert self.modes[handle] == 3, "as exact as CuPy's handle"
-            self.calls.append(name)
+            self.calls.append((name, self.modes[handle]))
             number = count
             if number is None:
                 a, lda, far_a, b, ldb, far_b, beta, c, ldc, far_c, number = rest
@@ -69,6 +66,14 @@ class Blas:
         )
         flat = np.frombuffer(memory, kind)
         return np.lib.stride_tricks.as_strided(flat, shape, (item, apart * item))
+
+
+def cupy(blas, kind="float32"):
+    """A module with the parts of CuPy that are used."""
+    types = SimpleNamespace(COMPUTE_TYPE_TF32=5, COMPUTE_TYPE_DEFAULT=0)
+    chosen = types.COMPUTE_TYPE_TF32 if kind == "tf32" else types.COMPUTE_TYPE_DEFAULT
+    core = SimpleNamespace(_routines_linalg=types, get_compute_type=lambda _: chosen)
+    return SimpleNamespace(cuda=SimpleNamespace(cublas=blas), _core=core)
 
 
 class There(np.ndarray):
@@ -100,44 +105,50 @@ WAYS = st.sampled_from(["whole", "part", "turned"])
 )  # fmt: skip
 def test_cublas_is_asked_for_the_product(sizes, ways, kind, part, add):
     rng, (replicas, m, k, n) = np.random.default_rng(0), sizes
-    cuda = SimpleNamespace(cublas=Blas(), device=SimpleNamespace(get_cublas_handle=lambda: 7))
+    blas = Blas()
     one = matrices(rng, kind, replicas, m, k, ways[0])
     other = matrices(rng, kind, replicas, k, n, ways[1])
     whole = rng.normal(size=(replicas, m + 2, n + 2)).astype(kind).view(There)
     out = whole[:, :m, :n] if part else whole[:, :m, :n].copy()
     expected = np.matmul(one, other) + (out if add else 0)
     around = whole[:, m:].copy(), whole[:, :, n:].copy()
-    Multiplier(SimpleNamespace(cuda=cuda))(out, one, other, add=add)
+    Multiplier(cupy(blas))(out, one, other, add=add)
     np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(whole[:, m:], around[0])
     np.testing.assert_array_equal(whole[:, :, n:], around[1])
     letter = "s" if kind == "float32" else "d"
     batched = "StridedBatched" if replicas > 1 else ""
-    assert cuda.cublas.calls == [f"{letter}gemm{batched}"]
+    assert blas.calls == [(f"{letter}gemm{batched}", 0)]
 
 
 def test_what_was_there_is_forgotten_even_if_it_is_no_number():
-    cuda = SimpleNamespace(cublas=Blas(), device=SimpleNamespace(get_cublas_handle=lambda: 7))
+    blas = Blas()
     out = np.full((1, 2, 2), np.nan).view(There)
     ones = np.ones((1, 2, 2)).view(There)
-    Multiplier(SimpleNamespace(cuda=cuda))(out, ones, ones)
+    Multiplier(cupy(blas))(out, ones, ones)
     np.testing.assert_array_equal(out, 2)
 
 
 def test_each_has_a_handle_of_its_own_and_gives_it_back():
     blas = Blas()
-    cuda = SimpleNamespace(cublas=blas, device=SimpleNamespace(get_cublas_handle=lambda: 7))
     ones = np.ones((1, 2, 2)).view(There)
-    one, other = (Multiplier(SimpleNamespace(cuda=cuda)) for _ in range(2))
+    one, other = (Multiplier(cupy(blas)) for _ in range(2))
     one(ones.copy(), ones, ones)
     other(ones.copy(), ones, ones)
-    assert set(blas.modes) == {7, 101, 102}
+    assert set(blas.modes) == {101, 102}
     del one
-    assert set(blas.modes) == {7, 102}
+    assert set(blas.modes) == {102}
 
 
 def test_matrices_without_contiguous_rows_or_columns_are_refused():
-    cuda = SimpleNamespace(cublas=Blas(), device=SimpleNamespace(get_cublas_handle=lambda: 7))
+    blas = Blas()
     ones = np.ones((1, 4, 4)).view(There)
     with pytest.raises(AssertionError, match="contiguous"):
-        Multiplier(SimpleNamespace(cuda=cuda))(ones[:, ::2, :2], ones[:, ::2, ::2], ones[:, :2, :2])
+        Multiplier(cupy(blas))(ones[:, ::2, :2], ones[:, ::2, ::2], ones[:, :2, :2])
+
+
+def test_products_are_as_exact_as_was_chosen():
+    blas, ones = Blas(), np.ones((1, 2, 2)).view(There)
+    for kind in ("tf32", "float32"):
+        Multiplier(cupy(blas, kind))(ones.copy(), ones, ones)
+    assert blas.calls == [("dgemm", 3), ("dgemm", 0)]
