@@ -2,6 +2,8 @@
 
 import builtins
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,6 +112,17 @@ def test_a_driver_that_sees_no_gpu(cupy, raises):
         cupy.cuda.runtime.getDeviceCount = lambda: 0
     told = "cudaErrorNoDevice" if raises else "none is visible"
     refused(rf"finds no GPU \({told}.*driver for CUDA 12\.2\): .*CUDA_VISIBLE_DEVICES")
+
+
+def test_what_is_marked_gpu_fails_without_one(cupy, request, monkeypatch):
+    conftest = str(Path(__file__).parents[1] / "conftest.py")
+    setup = request.config.pluginmanager.get_plugin(conftest).pytest_runtest_setup
+    marked = SimpleNamespace(get_closest_marker=lambda name: name == "gpu")
+    setup(marked)
+    monkeypatch.setattr(presence, "import_cupy", lambda: (None, "There is no driver"))
+    with pytest.raises(SettingError, match=r"marked gpu must be available .* There is no driver"):
+        setup(marked)
+    setup(SimpleNamespace(get_closest_marker=lambda name: None))
 
 
 def test_looking_is_done_once(cupy):
