@@ -64,6 +64,7 @@ def cupy(monkeypatch):
     pool = SimpleNamespace(used_bytes=lambda: 77 * 2**30)
     module.get_default_memory_pool = lambda: pool
     monkeypatch.setitem(sys.modules, "cupy", module)
-    presence.import_cupy.cache_clear()
+    forget = presence.import_cupy.cache_clear
+    forget()
     yield module
-    presence.import_cupy.cache_clear()
+    forget()
