@@ -35,7 +35,9 @@ def resume_command(words: Sequence[str]) -> int:
         prog="neurosim resume",
         description=(
             "Continue an interrupted run from its last checkpoint; the result is the same as if "
-            "it had not been interrupted.\n\nexample:\n  neurosim resume runs/mine.h5.partial"
+            "it had not been interrupted. Several runs share a GPU, where their protocol can.\n\n"
+            "examples:\n  neurosim resume runs/mine.h5.partial\n"
+            "  neurosim resume runs/on-gpu-*.partial"
         ),
     )
     require(len(options.files) > 0, "resume.files", "name a run file", list(options.files))

@@ -86,7 +86,7 @@ def sweep_command(given: Sequence[str]) -> int:
     with silenced(options.quiet):
         outcomes = run_jobs(
             jobs,
-            workers=_workers(options, settings),
+            workers=_workers(options, [job.settings for job in jobs]),
             scheduler=options.scheduler,
             replicas=options.replicas,
             retries=options.retries,
@@ -123,7 +123,7 @@ def _jobs(
     return jobs
 
 
-def _workers(options: SweepOptions, settings: ProtocolConfig) -> int:
+def _workers(options: SweepOptions, settings: Sequence[ProtocolConfig]) -> int:
     if options.workers is None or options.scheduler is not None:
         require(
             options.workers is None,
@@ -131,9 +131,9 @@ def _workers(options: SweepOptions, settings: ProtocolConfig) -> int:
             "be left out where a scheduler has workers",
             options.workers,
         )
-        if settings.device == "gpu":
+        if any(config.device == "gpu" for config in settings):
             return 1  # there is one, however many cores
-        return max(1, cores() // getattr(settings, "threads", 1))
+        return max(1, cores() // max(getattr(config, "threads", 1) for config in settings))
     require(options.workers >= 1, "sweep.workers", "be at least 1", options.workers)
     return options.workers
 

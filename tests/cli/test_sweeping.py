@@ -71,6 +71,30 @@ def test_an_interrupted_sweep_is_code_130_and_still_sums_up(monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--threads", "1"], (8, 64)),
+        (["--grid", "threads=2,4"], (2, 64)),
+        (["--device", "gpu"], (1, 64)),
+        (["--grid", "device=cpu,gpu", "--replicas", "5"], (1, 5)),
+        (["--device", "gpu", "--workers", "3"], (3, 64)),
+    ],
+)
+def test_as_many_processes_as_there_are_cores_for_but_one_on_a_gpu(words, expected, monkeypatch):
+    found = []
+
+    def note(jobs, *, workers, replicas, **options):
+        found.append((workers, replicas))
+        return [Outcome(job=job, status="interrupted", path=job.out, error=None) for job in jobs]
+
+    monkeypatch.setattr("neurosim.cli.sweeping.run_jobs", note)
+    monkeypatch.setattr("neurosim.cli.sweeping.cores", lambda: 8)
+    monkeypatch.setattr("neurosim.cli.sweeping.write", lambda *results: None)
+    assert cli.main(["sweep", "pogodin2020_stream", *words, "--quiet"]) == 130
+    assert found == [expected]
+
+
+@pytest.mark.parametrize(
     ("words", "text"),
     [
         (["--grid", "stps=1,2"], "Did you mean steps?"),

@@ -14,9 +14,11 @@ import pytest
 
 from neurosim import cli
 from neurosim.checks import SettingError
+from neurosim.interruption import Interruption
 from neurosim.progress import Progress
-from neurosim.protocol import find
-from neurosim.recording import Run
+from neurosim.protocol import find, to_json
+from neurosim.protocol.origin import origin_of
+from neurosim.recording import Recorder, Run
 from neurosim.recording.files import RunPaths
 from neurosim.sweep import Job, run_jobs
 from neurosim.sweep.child import Wanted
@@ -75,6 +77,8 @@ def run(config, recorder):
                     time.sleep(0.01)
                 Path(f"die{config.seed}").unlink()
                 os.kill(os.getpid(), signal.SIGKILL)
+            while Path("deaf").exists():
+                time.sleep(0.01)
             while Path("hang").exists() and not interruption.requested:
                 time.sleep(0.01)
             if interruption.requested:
@@ -103,6 +107,12 @@ def jobs(*seeds, **settings):
         )
         for seed in seeds
     ]
+
+
+def wait_for(condition):
+    until = time.monotonic() + 60
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def process(seed):
@@ -190,9 +200,7 @@ def test_a_signal_leaves_every_checkpoint_and_what_is_unfinished_goes_on_togethe
     under_way = [RunPaths.of(f"out/{seed}.h5").checkpoint for seed in (0, 2)]
 
     def stop():
-        until = time.monotonic() + 60
-        while not all(path.exists() for path in under_way) and time.monotonic() < until:
-            time.sleep(0.01)
+        wait_for(lambda: all(path.exists() for path in under_way))
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=stop, daemon=True)
@@ -246,3 +254,31 @@ def test_runs_that_cannot_share_a_gpu_are_resumed_one_by_one(capsys):
     assert cli.main(["resume", "0.h5"]) == 0  # nobody holds its lock any more
     assert cli.main(["resume"]) == 2
     assert "resume.files must name a run file" in capsys.readouterr().err
+
+
+def test_a_second_signal_ends_the_process_though_runs_do_not_listen(monkeypatch, capsys):
+    monkeypatch.setattr("neurosim.cli.together._GRACE", 0.1)
+    Path("deaf").touch()
+    protocol, files = find("./adding.py"), []
+    for job in jobs(0, 1):
+        Recorder.create(
+            job.out, protocol=protocol.name, settings=to_json(job.settings),
+            seed=job.settings.seed, extra_provenance=origin_of(protocol, job.out),
+        ).close()  # fmt: skip
+        files.append(RunPaths.of(job.out))
+
+    def insist():
+        wait_for(lambda: all(paths.checkpoint.exists() for paths in files))
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_for(lambda: Interruption().requested)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    others = set(threading.enumerate())
+    threading.Thread(target=insist, daemon=True).start()
+    assert cli.main(["resume", *(str(paths.partial) for paths in files)]) == 130
+    assert capsys.readouterr().err == "Interrupted by Ctrl-C or a signal.\n"
+    Path("deaf").unlink()  # a process of its own would have ended
+    for thread in set(threading.enumerate()) - others:
+        thread.join(60)
+    assert cli.main(["resume", str(files[1].final), "--quiet"]) == 0
+    assert totals(1) == alone(1)
