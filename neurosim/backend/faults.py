@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
-from neurosim.backend.presence import absence, imported
+from neurosim.backend.presence import EXTRA_THAT_FITS, absence, imported
 from neurosim.checks import DeviceError
 
 # Who raises errors of a GPU; what numba says of source it cannot compile is another matter.
@@ -20,6 +20,7 @@ _RAISERS = re.compile(
 _FULL = ("memoryallocation", "outofmemory", "allocfailed")
 _ABSENT = ("insufficientdriver", "nodevice")
 _TOO_BIG = ("launchoutofresources",)
+_STRANGE = ("unsupportedptxversion", "nokernelimage", "nobinaryforgpu")
 _IN_KERNEL = (
     "illegaladdress", "launchfail", "launchtimeout", "misalignedaddress", "illegalinstruction",
     "invalidpc", "invalidaddressspace", "hardwarestackerror", "errorassert", "executionfailed",
@@ -68,6 +69,8 @@ def _told(error: Exception, op: str, remedy: str) -> str | None:
         return f"{op} needs a GPU. {absence(cupy, text)}."
     if any(word in name for word in _TOO_BIG):
         return f"{failed} Use fewer threads a block."
+    if any(word in name for word in _STRANGE):
+        return f"{failed} {EXTRA_THAT_FITS}."
     if any(word in name for word in _IN_KERNEL):
         if os.environ.get("CUDA_LAUNCH_BLOCKING") == "1":
             return failed

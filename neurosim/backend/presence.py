@@ -13,6 +13,10 @@ from neurosim.checks import SettingError, require_one_of
 
 DEVICES = ("cpu", "gpu")
 EXTRAS = (12, 13)  # versions of CUDA there is an extra for
+EXTRA_THAT_FITS = (
+    "CuPy and numba-cuda must be of one CUDA that the driver knows: "
+    "`pip install 'neurosim[cuda12]'`, or 'neurosim[cuda13]' for a CUDA 13 driver"
+)
 _STAND_IN: ContextVar[ModuleType | None] = ContextVar("stand_in", default=None)
 
 

@@ -88,6 +88,12 @@ def test_a_kernel_that_is_too_large_for_the_gpu():
     assert told(error).endswith("OUT_OF_RESOURCES. Use fewer threads a block.")
 
 
+@pytest.mark.parametrize("name", ["UNSUPPORTED_PTX_VERSION", "NO_BINARY_FOR_GPU"])
+def test_code_for_another_cuda_names_the_extras(name):
+    message = told(CudaAPIError(f"[222] Call to cuLinkAddData results in CUDA_ERROR_{name}"))
+    assert "neurosim[cuda12]" in message.split(name)[1]
+
+
 def test_a_driver_that_does_not_fit_is_told_with_its_version(cupy):
     cupy.cuda.runtime.driverGetVersion = lambda: 11080
     error = CUDARuntimeError("cudaErrorInsufficientDriver: insufficient")
