@@ -90,12 +90,8 @@ class There:
         from neurosim.streaming.gpu import GpuStack, Member, Shows
 
         if self._stack is None:
-            settings, weights = ReadOut(n_classes=2), self._circuit.layer.weights
-            readout = Device.put(settings.start(len(weights), weights.dtype))
             self._state = Device.put(state)
-            member = Member(
-                [self._circuit], [self._state], settings, {"readout": readout}, {"readout": (0,)}
-            )
+            member = Member([self._circuit], [self._state], ReadOut(n_classes=2), {}, {})
             self._stack = GpuStack([member], **self._sizes)
         lessons, rates = np.full(len(plan.eta), -1), np.zeros(len(plan.eta))
         pending = self._stack.present([Shows(plan, inputs, lessons, rates, [chosen])])

@@ -101,6 +101,8 @@ def test_the_kernel_compiles_for_an_architecture(
     ptx = ptx_of(build(form), signature(Work, dtype), signature(Times, dtype), count, count)
     assert ptx.count("bar.sync") == barriers
     assert "atom." not in ptx
+    given = ptx.partition(".entry")[2].partition(")")[0].count(".param")
+    assert 8 * given <= 4096, "all drivers accept so many bytes of arguments"
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ def stimuli(rng, dtype, samples):
     return outputs
 
 
-def walk(device, all_settings, states, outputs, lessons, rates, *, samples, threads):
+def walk(device, all_settings, states, outputs, lessons, rates, *, samples, threads, spans=SPANS):
     """Read-outs as replicas, each with numbers of its own, in inner chunks; their predictions."""
     whole = device.put({name: np.stack([s[name] for s in states]) for name in states[0]})
     traces, predicted = (
@@ -41,7 +41,7 @@ def walk(device, all_settings, states, outputs, lessons, rates, *, samples, thre
     halves = [lambda span: look(span)[:, :, :4], lambda span: look(span)[:, :, 4:]]
     reader = Reader(all_settings, whole, threads)
     lane = ReaderLane(reader, Size(samples, samples + 1, 1, 3), halves, told)
-    for span in SPANS:
+    for span in spans:
         lane.step(span)
     return device.fetch(whole), device.fetch(predicted)
 
@@ -85,16 +85,16 @@ def test_more_classes_than_threads_of_a_warp(device):
     state = settings.start(N_PRE, np.dtype("float64"))
     state["bias"][[37, 21]] = 3.0
     copy = {name: array.copy() for name, array in state.items()}
-    lessons, rates = rng.integers(0, classes, LENGTH), np.full(LENGTH, 2.0)
+    lessons, rates = np.array([34, 5, 38, 0, 0, 0, 0]), np.full(LENGTH, 2.0)
+    outputs[1] = outputs[0]
     found, predicted = walk(
-        device, [settings], [state], [outputs], [lessons], [rates], samples=1, threads=64
-    )
-    expected = [
-        present_reference(settings, copy, *one) for one in zip(outputs, lessons, rates, strict=True)
-    ]
+        device, [settings], [state], [outputs], [lessons], [rates], samples=1, threads=64,
+        spans=SPANS[:1],
+    )  # fmt: skip
+    expected = [present_reference(settings, copy, outputs[t], lessons[t], 2.0) for t in range(3)]
+    assert expected[1] == 34
     assert expected[0] == 21
-    assert max(expected) > 32
-    np.testing.assert_array_equal(predicted[0], expected)
+    np.testing.assert_array_equal(predicted[0, :3], expected)
     for name in ("weights", "bias"):
         np.testing.assert_allclose(found[name][0], copy[name], rtol=0, atol=1e-12)
 

@@ -156,7 +156,7 @@ class One:
 def show(device, ones, cuts, chosen, **sizes):
     """Members after a stack was shown everything, and its answers by network and chunk."""
     members = [one.member(device) for one in ones]
-    stack = GpuStack(members, **({"threads": 4, "inner": 2} | sizes))
+    stack = GpuStack(members, **({"threads": 2, "inner": 2} | sizes))
     answers = [
         stack.present([
             Shows(*part, some) for part, some in zip(parts, chosen, strict=True)
@@ -181,8 +181,9 @@ def arrays_of(device, member):
     [("two", 0.3, (3, 2)), ("smoothed", 0.0, (1, 4)), ("memory", 0.3, (5,))],
 )
 def test_each_network_does_what_it_does_alone(device, level, momentum, cuts):
-    chosen = [[np.array([5, 2, 5]), np.array([1])], [np.array([0]), np.array([2, 0])], None]
-    ones = [One(k, level, momentum) for k in range(3)]
+    chosen = [[np.array([5, 2, 5]), np.array([1])], None, [np.array([0]), np.array([2, 0])]]
+    chosen = chosen[: 2 if level == "memory" else 3]
+    ones = [One(k, level, momentum) for k in range(len(chosen))]
     members, answers = show(device, ones, cuts, chosen)
     for k, (member, answer, some) in enumerate(zip(members, answers, chosen, strict=True)):
         fresh = One(k, level, momentum)
