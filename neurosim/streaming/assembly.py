@@ -54,6 +54,7 @@ class Assembly:
         self.readouts["readout"] |= {name: a.copy() for name, a in self.network.readout.items()}
         self.chosen: list[np.ndarray] = [np.zeros(0, np.int64) for _ in self.circuits]
         self.recorded: list[tuple[np.ndarray, np.ndarray]] | None = None
+        self.columns: list[tuple[np.ndarray, np.ndarray]] = []
         self.watched: Callable[[int, int], bool] = lambda first, stop: False
         # by device, for stimuli may come from either: activity at rest, and which traces are
         self._rest: dict[str, tuple[Array, Array]] = {
@@ -99,9 +100,9 @@ class Assembly:
         return self.network.with_parameters(parameters)
 
     def draw(
-        self, first: int, shown: Presentations, progress: np.ndarray, *, watched: bool = False
+        self, first: int, shown: Presentations, progress: np.ndarray, *, whole: bool = False
     ) -> Chunk:
-        """Check presentations and plan them; they are watched also where traces are recorded.
+        """Check presentations and plan them.
 
         Parameters
         ----------
@@ -111,8 +112,8 @@ class Assembly:
             Stimuli on the host, or on the network's device; there nobody looks for NaN.
         progress : ndarray, shape (T,)
             How much of the stream has passed, in [0, 1].
-        watched : bool
-            Whether what the layers do is wanted in any case.
+        whole : bool
+            Whether all that the layers do is wanted, beyond what is recorded of it.
         """
         lengths = {len(array) for array in shown if array is not None}
         require(len(lengths) == 1, "Presentations", "hold arrays of one length", lengths)
@@ -139,7 +140,8 @@ class Assembly:
         return Chunk(
             first, shown, plan, self.learning.readout.rates(progress),
             inputs.reshape(-1, expected),
-            watched=watched or self.watched(first, first + len(shown.labels)),
+            watched=whole or self.watched(first, first + len(shown.labels)),
+            whole=whole or self.device == "cpu",
         )  # fmt: skip
 
     def right(self, stimuli: Array, labels: Array, batch: int = 2048) -> dict[str, int]:

@@ -35,7 +35,8 @@ class Chunk:
 
     first : number of the first of them. rates : (T,) learning rates of the read-outs.
     inputs : (T * P, n_inputs), on the network's device or the host.
-    watched : whether anything of it is recorded; if not, a GPU keeps ``layers`` to itself.
+    watched : whether anything of it is wanted; if not, a GPU keeps ``layers`` to itself.
+    whole : whether ``layers`` hold all columns, or a GPU's those that `LayerTraces` asks for.
     before : by layer, the recorded synapses' weights and velocities before the chunk.
     arriving : on a GPU, waits for what the device has to say about it.
     """
@@ -46,6 +47,7 @@ class Chunk:
     rates: np.ndarray
     inputs: Array
     watched: bool
+    whole: bool
     layers: list[Shown] = field(default_factory=list)
     signs: list[Signs] = field(default_factory=list)
     before: list[dict[str, np.ndarray]] = field(default_factory=list)

@@ -16,7 +16,7 @@ from neurosim.streaming.chunk import Chunk, Signs
 from neurosim.streaming.gpu.crowd import enter
 from neurosim.streaming.gpu.member import require_alike
 from neurosim.streaming.gpu.packing import Pack
-from neurosim.streaming.gpu.stack import Member, Shows
+from neurosim.streaming.gpu.stack import Columns, Member, Shows
 
 
 class OnGpu:
@@ -52,7 +52,8 @@ class OnGpu:
         """Ask for everything, wait for nothing."""
         before = self._synapses.fetch() if self._synapses and chunk.watched else list
         chosen = self._parts.chosen if chunk.watched else None
-        shows = Shows(chunk.plan, chunk.inputs, chunk.shown.lessons, chunk.rates, chosen)
+        columns = None if chunk.whole else [Columns(*places) for places in self._parts.columns]
+        shows = Shows(chunk.plan, chunk.inputs, chunk.shown.lessons, chunk.rates, chosen, columns)
         answer = self._seat.present(shows)
         chunk.arriving = lambda: (answer(), before())
         return chunk

@@ -27,7 +27,7 @@ class Probes:
     Parameters
     ----------
     parts : Assembly
-        Told which presentations and synapses to watch.
+        Told which presentations, neurons and synapses to watch.
     settings : RecordSettings
     seeds : Seeds
         Synapses are drawn from ``recording/<layer>``.
@@ -46,6 +46,7 @@ class Probes:
             )  # fmt: skip
         parts.recorded = synapses if settings.every and settings.synapses else None
         parts.chosen = [layer.chosen for layer in self._layers.values()]
+        parts.columns = [layer.columns for layer in self._layers.values()]
         parts.watched = self._watched
 
     def _choose(

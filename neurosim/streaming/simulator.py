@@ -135,7 +135,7 @@ class Simulator:
     def present(self, presentation: Presentation) -> Response:
         """Show one presentation, for protocols whose next stimulus depends on the response."""
         chunk = self._parts.draw(
-            self.presentations, gather([presentation]), np.zeros(1), watched=True
+            self.presentations, gather([presentation]), np.zeros(1), whole=True
         )
         for stage in self._way.stages():
             chunk = stage(chunk)

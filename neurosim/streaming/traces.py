@@ -56,6 +56,7 @@ class LayerTraces:
         self._circuit, self._k, self._samples = circuit, number, samples
         self._neurons, self._synapses = neurons, synapses
         self.chosen, slot = np.unique(synapses[:, 0], return_inverse=True)
+        self.columns = neurons, synapses[:, 1]  # of neurons and presynaptic terminals
         # unsigned, so that the compiled loop need not look for negative ones
         self._slot, self._pre = slot.astype(np.uintp), synapses[:, 1].astype(np.uintp)
         self._compares = circuit.rule.compares
@@ -88,6 +89,7 @@ class LayerTraces:
     def read(self, chunk: Chunk, rows: slice, *, instants: bool) -> dict[str, np.ndarray]:
         """The traces of some of a chunk's presentations, by name."""
         shown, plan = chunk.layers[self._k], chunk.plan
+        neurons = self._neurons if chunk.whole else slice(None)
         found: dict[str, np.ndarray] = {}
         if self._compares != "nothing":
             third, filters = shown.third[rows], plan.filter[plan.geometry[rows]]
@@ -99,12 +101,12 @@ class LayerTraces:
                 found["derivative"] = self._derivative(filters, shown.signal, rows)
                 found["v"] = self._now(shown.signal[-len(shown.rate) :], rows, instants)
             elif len(self._neurons):
-                signal = shown.signal[:, self._neurons]
+                signal = shown.signal[:, neurons]
                 found["derivative"] = self._derivative(filters, signal, rows)
         if len(self._neurons):
             for name, field in self._fields.items():
                 now = self._now(getattr(shown, field), rows, instants)
-                found[name] = now[..., self._neurons]
+                found[name] = now[..., neurons]
         if self._circuit.layer.grouping is not None:
             found["u"] = self._now(shown.variance, rows, instants)
         if len(self._synapses) and not instants:
@@ -135,7 +137,7 @@ class LayerTraces:
         first, stop, step = rows.indices(len(shown.post))
         shape = (len(range(first, stop, step)), len(current))
         found = [np.empty(shape, np.float32) for _ in SYNAPSES]
-        traces = shown.pre.take(self._pre, axis=1)
+        traces = shown.pre.take(self._pre, axis=1) if chunk.whole else shown.pre
         _follow(
             shown.post, self._decays, shown.decay, self._slot, traces, self._samples, momentum,
             current, speed, first, step, *found,

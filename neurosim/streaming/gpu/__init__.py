@@ -7,10 +7,19 @@ what it is given and what it tells. `course` is the way of a chunk through `laye
 The kernels: `threads` says which thread owns which neurons, `form` what a kernel is compiled for
 and works on; `device`, `memory`, `window`, `respond`, `third` and `learn` are parts of `kernel`,
 which walks a layer through an inner chunk, as `readout` does a read-out; `passing` does what is
-left, and `launch` queues them. Written for numba.cuda, whose simulator executes the same source
-without a GPU.
+left, `keeping` sets aside what is recorded, and `launch` queues them. Written for numba.cuda, whose
+simulator executes the same source without a GPU.
 """
 
-from neurosim.streaming.gpu.stack import Answer, GpuStack, Member, Pending, Shows, Told, traits
+from neurosim.streaming.gpu.stack import (
+    Answer,
+    Columns,
+    GpuStack,
+    Member,
+    Pending,
+    Shows,
+    Told,
+    traits,
+)
 
-__all__ = ["Answer", "GpuStack", "Member", "Pending", "Shows", "Told", "traits"]
+__all__ = ["Answer", "Columns", "GpuStack", "Member", "Pending", "Shows", "Told", "traits"]

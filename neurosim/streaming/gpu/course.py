@@ -13,10 +13,12 @@ from neurosim.streaming.gpu.form import Times
 from neurosim.streaming.gpu.layers import Layer, LayerLane, Size, Span
 from neurosim.streaming.gpu.packing import Arrival, Pack
 from neurosim.streaming.gpu.reader import Reader, ReaderLane
-from neurosim.streaming.gpu.told import Answer, Extent, Shows, Told
+from neurosim.streaming.gpu.told import Answer, Columns, Extent, Shows, Told
 from neurosim.streaming.gpu.wavefront import Lane, Streams, Wavefront
 
 Shapes = dict[str, tuple[tuple[int, ...], Any]]
+Wanted = tuple[Sequence[np.ndarray] | None, Sequence[Columns] | None]
+"""What is recorded of a network: neurons whose factors are, and columns of the rest."""
 
 
 class Course:
@@ -90,6 +92,9 @@ class Course:
         for k, layer in enumerate(self._layers):
             n_post = layer.form.threads.n_post if extent.chosen else 0
             shapes[f"{k}/place"] = ((n, n_post), np.int32)
+            if extent.columns is not None:
+                for name, width in zip(Columns._fields, extent.columns[k], strict=True):
+                    shapes[f"{k}/{name}"] = ((n, width), np.int32)
         return shapes
 
     def _answered(self) -> Shapes:
@@ -108,12 +113,16 @@ class Course:
             }
             if extent.chosen is not None:
                 length, kind = extent.window - extent.samples + traces, layer.form.dtype
+                neurons, terminals = n_post, layer.state["trace_pre"].shape[2]
+                if extent.columns is not None:
+                    neurons, terminals = extent.columns[k]
                 names = ("output", "drive", "rate", "gain", "normalized")
-                found |= dict.fromkeys(names, ((n, traces, n_post), kind))
+                found |= dict.fromkeys(names, ((n, traces, neurons), kind))
                 groups = layer.form.threads.groups if layer.form.grouped else 0
+                signals = groups if layer.form.compares == 1 else neurons
                 found["variance"] = (n, traces, groups), kind
-                for name in ("signal", "pre"):
-                    found[name] = (n, length, layer.state[f"trace_{name}"].shape[2]), kind
+                found["signal"] = (n, length, signals), kind
+                found["pre"] = (n, length, terminals), kind
             shapes |= {f"{k}/{name}": shape for name, shape in found.items()}
         shapes |= {f"predicted/{name}": ((n, extent.shown), np.int64) for name in self._readers}
         return shapes
@@ -134,7 +143,7 @@ class Course:
 
         def fill(arrays: dict[str, np.ndarray]) -> None:
             offset = 0
-            for row, (plan, _, lessons, rates, chosen) in enumerate(shows):
+            for row, (plan, _, lessons, rates, chosen, columns) in enumerate(shows):
                 arrays["geometry"][row] = plan.geometry + offset
                 offset += len(plan.filter)
                 for name in ("eta", "teaching", "gate"):
@@ -146,6 +155,12 @@ class Course:
                     if chosen is not None:
                         known = np.unique(chosen[k])
                         place[known] = np.arange(len(known))
+                    for name in Columns._fields if self._extent.columns else ():
+                        places = arrays[f"{k}/{name}"][row]
+                        places[:] = 0  # where others record more, whatever is there
+                        if columns is not None:
+                            wanted = getattr(columns[k], name)
+                            places[: len(wanted)] = wanted
 
         return self._orders.send(fill)
 
@@ -153,29 +168,39 @@ class Course:
         """Have the answers sent back."""
         return self._answers.fetch()
 
-    def read(self, chosen: Sequence[Any], arrays: dict[str, Any]) -> list[Answer]:
-        """Answers of the networks, given the neurons each had chosen."""
+    def read(self, wanted: Sequence[Wanted], arrays: dict[str, Any]) -> list[Answer]:
+        """Answers of the networks, given what each wanted to be recorded."""
         return [
             Answer(
                 [self._told(k, row, some, arrays) for k in range(len(self._layers))],
                 {name: arrays[f"predicted/{name}"][row] for name in self._readers},
             )
-            for row, some in enumerate(chosen)
+            for row, some in enumerate(wanted)
         ]
 
-    def _told(
-        self, k: int, row: int, chosen: Sequence[np.ndarray] | None, arrays: dict[str, Any]
-    ) -> Told:
-        shown = None
+    def _told(self, k: int, row: int, wanted: Wanted, arrays: dict[str, Any]) -> Told:
+        shown, (chosen, columns) = None, wanted
         if chosen is not None:
             found = {name: arrays[f"{k}/{name}"][row] for name in Shown._fields}
-            if self._layers[k].form.compares == 1:
+            grouped = self._layers[k].form.compares == 1
+            if grouped:
                 found["signal"] -= found["signal"].mean(axis=-1, keepdims=True)
+            if columns is not None:
+                self._narrow(found, columns[k], grouped)
             back = np.unique(chosen[k], return_inverse=True)[1]
             found["post"], found["decay"] = found["post"][..., back], found["decay"][..., back]
             shown = Shown(**found)
         third, active = arrays[f"{k}/third"][row], arrays[f"{k}/active"][row]
         return Told(third, active.astype(bool), arrays[f"{k}/squares"][row], shown)
+
+    def _narrow(self, found: dict[str, Any], columns: Columns, grouped: bool) -> None:
+        """Leave the columns that were wanted; the first ones, unless all had to be sent."""
+        sent = self._extent.columns is not None
+        neurons, terminals = (slice(len(some)) if sent else some for some in columns)
+        names = ("output", "drive", "rate", "gain", "normalized", "signal")
+        for name in names[: len(names) - grouped]:
+            found[name] = found[name][:, neurons]
+        found["pre"] = found["pre"][:, terminals]
 
 
 def _cut(inputs: Array, samples: int) -> Callable[[Span], Array]:

@@ -11,6 +11,7 @@ from neurosim.backend import Array
 from neurosim.streaming.chunked import constants_of
 from neurosim.streaming.circuit import LayerCircuit, State
 from neurosim.streaming.gpu.form import Form, Settings, Times, Work
+from neurosim.streaming.gpu.keeping import keep
 from neurosim.streaming.gpu.kernel import build
 from neurosim.streaming.gpu.launch import launch, module_of
 from neurosim.streaming.gpu.memory import BLOCK, build_terminals
@@ -109,7 +110,8 @@ class LayerLane:
     times : Times
     told : dict of str to array
         Arrays of the chunk, shared with the host: ``geometry``, ``eta``, ``teaching``, ``gate``,
-        ``place`` (see `Work`) come from there; ``third``, ``post``, ``decay`` (see `Work`),
+        ``place`` (see `Work`) and, unless all are asked for, the columns ``neurons`` and
+        ``terminals`` come from there; ``third``, ``post``, ``decay`` (see `Work`),
         ``squares`` (replicas, traces) and ``active`` (replicas, n_post) go there, and whatever
         there is of a `circuit.Shown`.
     """
@@ -188,18 +190,24 @@ class LayerLane:
             before, told["active"], n,
         )  # fmt: skip
         if "drive" in told:
-            self._keep(passed[:, skipped : skipped + n], n, before)
+            self._keep(passed, skipped, n, before)
 
-    def _keep(self, output: Array, n: int, before: int) -> None:
-        """Everything that happened, for the host to see."""
-        work, told, history = self._work, self._told, self.form.history
-        rows, length = slice(before, before + n), history + n
-        told["output"][:, rows], told["drive"][:, rows] = output, work.start[:, :n]
-        for name in ("rate", "gain", "normalized", "variance"):
-            told[name][:, rows] = getattr(work, name)[:, history:length]
-        signal = work.power if self.form.compares == 1 else work.rate
-        for name, source in (("signal", signal), ("pre", self._room["pre"])):
-            told[name][:, before : before + length] = source[:, :length]
+    def _keep(self, passed: Array, skipped: int, n: int, before: int) -> None:
+        """What happened, for the host to see: of the columns it asked for, or of all."""
+        xp, work, told, history = self._layer.xp, self._work, self._told, self.form.history
+        neurons, terminals = told.get("neurons"), told.get("terminals")
+        for name, source, first in (
+            ("output", passed, skipped), ("drive", work.start, 0), ("rate", work.rate, history),
+            ("gain", work.gain, history), ("normalized", work.normalized, history),
+        ):  # fmt: skip
+            keep(xp, told[name], before, source, first, n, neurons)
+        keep(xp, told["variance"], before, work.variance, history, n, None)
+        length = history + n
+        if self.form.compares == 1:
+            keep(xp, told["signal"], before, work.power, 0, length, None)
+        else:
+            keep(xp, told["signal"], before, work.rate, 0, length, neurons)
+        keep(xp, told["pre"], before, self._room["pre"], 0, length, terminals)
 
     def _learn(self, pre: Array) -> None:
         """Touch the weights: once an inner chunk."""

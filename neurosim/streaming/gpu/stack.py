@@ -14,10 +14,10 @@ from neurosim.streaming.gpu.layers import Layer
 from neurosim.streaming.gpu.matrices import Matrices
 from neurosim.streaming.gpu.member import Member, require_alike, stacked, traits
 from neurosim.streaming.gpu.reader import Reader
-from neurosim.streaming.gpu.told import Answer, Extent, Pending, Shows, Told, extent_of
+from neurosim.streaming.gpu.told import Answer, Columns, Extent, Pending, Shows, Told, extent_of
 from neurosim.streaming.gpu.wavefront import Streams
 
-__all__ = ["Answer", "GpuStack", "Member", "Pending", "Shows", "Told", "traits"]
+__all__ = ["Answer", "Columns", "GpuStack", "Member", "Pending", "Shows", "Told", "traits"]
 
 COURSES = 4
 """Shapes of chunks that a stack is prepared for at the same time."""
@@ -101,8 +101,8 @@ class GpuStack:
         course = self._course(extent, matrices)
         sent = [matrices.hold([show.plan for show in shows]), course.send(shows)]
         course.run()
-        chosen = [show.chosen for show in shows]
-        pending = Pending(course.fetch(), lambda arrays: course.read(chosen, arrays), sent)
+        wanted = [(show.chosen, show.columns) for show in shows]
+        pending = Pending(course.fetch(), lambda arrays: course.read(wanted, arrays), sent)
         # what nobody waits for must not go before the device has done with its memory
         self._under_way = [*(other for other in self._under_way if not other.done), pending]
         return pending

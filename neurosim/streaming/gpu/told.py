@@ -14,6 +14,17 @@ from neurosim.streaming.gpu.packing import Arrival
 from neurosim.streaming.plan import Plan
 
 
+class Columns(NamedTuple):
+    """Which columns of a `circuit.Shown` are wanted, where there is one a neuron or terminal.
+
+    neurons : (N,) of output, drive, rate, gain, normalized, and of the signal if it is the rate.
+    terminals : (M,) presynaptic, of pre.
+    """
+
+    neurons: np.ndarray
+    terminals: np.ndarray
+
+
 class Shows(NamedTuple):
     """A chunk of T presentations for one network.
 
@@ -22,6 +33,7 @@ class Shows(NamedTuple):
     lessons : (T,) labels to learn from, -1: predict only; on the host.
     rates : (T,) learning rates of the read-outs, on the host.
     chosen : by layer, neurons whose factors are wanted; None: nothing is recorded of this chunk.
+    columns : by layer, what else is wanted of a chunk that is recorded; None: everything.
     """
 
     plan: Plan
@@ -29,6 +41,7 @@ class Shows(NamedTuple):
     lessons: np.ndarray
     rates: np.ndarray
     chosen: Sequence[np.ndarray] | None
+    columns: Sequence[Columns] | None = None
 
 
 class Told(NamedTuple):
@@ -37,7 +50,7 @@ class Told(NamedTuple):
     third : (T, I, 4) b1, b2, b3, M.
     active : (n_post,) bool, whether the rate was above zero in any trace.
     power : (T * P,) float64, |drive|^2 + |rate|^2; not finite where it diverged.
-    shown : everything, if neurons were chosen.
+    shown : everything, or the columns that were wanted of it; if neurons were chosen.
     """
 
     third: np.ndarray
@@ -58,6 +71,7 @@ class Extent(NamedTuple):
 
     shown : presentations, T. samples : traces of each, P. window, instants : R, I.
     chosen : by layer, neurons whose factors are recorded, at most; None: nothing is recorded.
+    columns : by layer, neurons and terminals whose columns are recorded, at most; None: all.
     """
 
     shown: int
@@ -65,6 +79,7 @@ class Extent(NamedTuple):
     window: int
     instants: int
     chosen: tuple[int, ...] | None
+    columns: tuple[tuple[int, int], ...] | None
 
 
 def extent_of(shows: Sequence[Shows], replicas: int) -> Extent:
@@ -78,11 +93,20 @@ def extent_of(shows: Sequence[Shows], replicas: int) -> Extent:
         len(shapes) == 1, "GpuStack.shows", "have as many presentations, traces and instants each",
         sorted(shapes), "Show chunks of different shapes to different stacks.",
     )  # fmt: skip
-    recorded = [show.chosen for show in shows if show.chosen is not None]
-    most = tuple(
-        max(len(set(some.tolist())) for some in layer) for layer in zip(*recorded, strict=True)
+    recorded = [show for show in shows if show.chosen is not None]
+    if not recorded:
+        return Extent(*shapes.pop(), None, None)
+    layers = range(len(recorded[0].chosen or ()))
+    chosen = tuple(
+        max(len(np.unique(show.chosen[k])) for show in recorded if show.chosen is not None)
+        for k in layers
     )
-    return Extent(*shapes.pop(), most if recorded else None)
+    wanted = [show.columns for show in recorded if show.columns is not None]
+    if len(wanted) < len(recorded):  # somebody wants all
+        return Extent(*shapes.pop(), chosen, None)
+    neurons = [max(len(columns[k].neurons) for columns in wanted) for k in layers]
+    terminals = [max(len(columns[k].terminals) for columns in wanted) for k in layers]
+    return Extent(*shapes.pop(), chosen, tuple(zip(neurons, terminals, strict=True)))
 
 
 class Pending:
