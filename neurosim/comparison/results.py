@@ -17,6 +17,10 @@ ACCURACY = ("accuracy", "test_accuracy")
 """Columns of the history that hold the test accuracy, the first choice first."""
 
 
+UNTOLD = {"products": "float32"}
+"""What run files of earlier versions do not tell of every run's settings, and how it was."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Result:
     """One run.
@@ -122,7 +126,8 @@ def read(path: Path) -> Result:
         If the run has not measured a test accuracy.
     """
     with Run(path) as run:
-        settings = {k: v for k, v in run.settings.items() if k not in ("seed", "record")}
+        told = UNTOLD | run.settings
+        settings = {k: v for k, v in told.items() if k not in ("seed", "record")}
         result = Result(
             path=run.path,
             protocol=run.protocol,

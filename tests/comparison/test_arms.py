@@ -20,6 +20,13 @@ def test_seeds_are_one_arm_whatever_does_not_matter(make):
     assert "threads" not in arm.settings  # not the same in both
 
 
+def test_runs_of_earlier_versions_are_of_the_same_arm(make):
+    old, new = make("a"), make("b", 1, products="float32")
+    (arm,) = gather([old, new])
+    assert arm.seeds == [0, 1]
+    assert len(gather([old, make("c", 1, products="tf32")])) == 2
+
+
 def test_arms_are_called_by_what_sets_them_apart(make):
     base = [
         make("a.h5"),
