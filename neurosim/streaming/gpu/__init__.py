@@ -1,8 +1,9 @@
 """Streaming on a GPU: networks as replicas, the sequential part of a layer as one kernel.
 
-`stack` is what others use: it takes networks over and shows them chunks; `member` and `told` are
-what it is given and what it tells. `course` is the way of a chunk through `layers` and their
-`reader`s, in arrays that `packing`, `matrices` and `products` look after.
+`stack` is what others use: it takes networks over (`member`) and shows them chunks, of which it
+tells what is asked for (`told`). `course` is the way of a chunk, cut into inner chunks, through
+`layers` and their `reader`s, which pass as a `wavefront`; `packing`, `matrices` and `products` look
+after arrays that stay where they are. In a `crowd` simulators come together to share a stack.
 
 The kernels: `threads` says which thread owns which neurons, `form` what a kernel is compiled for
 and works on; `device`, `memory`, `window`, `respond`, `third` and `learn` are parts of `kernel`,

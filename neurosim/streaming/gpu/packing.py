@@ -63,7 +63,7 @@ class Pack:
         held = _pinned(self._xp, self._memory.size)
         fill(self._views(held))
         if hasattr(self._xp, "cuda"):
-            self._memory.set(held)
+            self._memory.set(held, self._xp.cuda.get_current_stream())
         else:
             self._memory[...] = self._xp.asarray(held)
         return held
@@ -76,8 +76,9 @@ class Pack:
             return Arrival(lambda: self._views(xp.asnumpy(copy)), lambda: True)
         held = _pinned(xp, self._memory.size)
         event = xp.cuda.Event(block=True, disable_timing=True)  # whoever waits sleeps
-        self._memory.get(out=held, blocking=False)
-        event.record(xp.cuda.get_current_stream())
+        stream = xp.cuda.get_current_stream()
+        self._memory.get(stream, out=held, blocking=False)
+        event.record(stream)
 
         def wait() -> dict[str, Any]:
             event.synchronize()

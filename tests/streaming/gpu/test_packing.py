@@ -35,10 +35,12 @@ class Copy:
 class Memory(np.ndarray):
     """Memory of a GPU: copies are made when somebody waits for them."""
 
-    def set(self, held):
+    def set(self, held, stream):
+        assert stream is self.queue, "without one CuPy may wait"
         self.queue.append(Copy(self, held))
 
-    def get(self, *, out, blocking):
+    def get(self, stream, *, out, blocking):
+        assert stream is self.queue
         assert not blocking
         self.queue.append(Copy(out, self))
 

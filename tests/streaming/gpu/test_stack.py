@@ -271,6 +271,17 @@ def test_lanes_may_be_apart_as_far_as_they_wait_for_one_another(device, monkeypa
         np.testing.assert_array_equal(one.shown.output, other.shown.output)
 
 
+@pytest.mark.skipif(SIMULATED, reason="the simulator has no graphs")
+def test_a_graph_does_what_it_was_captured_from(device):
+    cuts = (1,) * LENGTH  # queued, captured, and launched thrice
+    launched, _ = show(device, [One(0), One(1)], cuts, [None, None], threads=64)
+    queued, _ = show(device, [One(0), One(1)], cuts, [None, None], threads=64, graphs=False)
+    for one, other in zip(launched, queued, strict=True):
+        found = arrays_of(device, one)
+        for name, array in arrays_of(device, other).items():
+            np.testing.assert_array_equal(found[name], array, name)
+
+
 @pytest.mark.skipif(not SIMULATED, reason="looks into pretend arrays")
 def test_a_shape_that_comes_again_needs_no_memory_and_nobody_to_wait(device, monkeypatch):
     """What is captured must not allocate, and the host must not wait in between."""
