@@ -37,12 +37,12 @@ def keep(
     elif target.shape[2] > 0:
         threads = min(target.shape[2], BLOCK)
         launch(
-            xp, _gathering(), n * len(target), threads, target, before, source, skipped, columns, n
+            xp, gathering(), n * len(target), threads, target, before, source, skipped, columns, n
         )
 
 
 @functools.cache
-def _gathering() -> Any:
+def gathering() -> Any:
     """Kernel of `keep`; one block a row."""
 
     def gather(target, before, source, skipped, columns, n):  # type: ignore[no-untyped-def]

@@ -58,6 +58,7 @@ class Multiplier:
 
     def _cublas(self, out: Any, one: Any, other: Any, add: bool) -> None:
         cublas, handle = self._xp.cuda.cublas, self._handle
+        cublas.setStream(handle, self._xp.cuda.get_current_stream().ptr)
         as_chosen(self._xp, handle)
         kind, (replicas, m, n) = out.dtype.name, out.shape
         numbers = _NUMBERS[kind]

@@ -14,6 +14,7 @@ from neurosim.ops.nonlinearity import CODES
 from neurosim.plasticity import Factors, GroupedGaussian, Oja, PlasticityRule
 from neurosim.streaming.gpu.device import nonlinearity
 from neurosim.streaming.gpu.form import Form, Times, Work
+from neurosim.streaming.gpu.keeping import gathering
 from neurosim.streaming.gpu.kernel import build
 from neurosim.streaming.gpu.memory import build_terminals
 from neurosim.streaming.gpu.passing import build_fading, build_passing
@@ -125,6 +126,8 @@ def test_what_surrounds_the_walk_compiles_for_an_architecture(ptx_of, dtype):
     assert ptx.count("bar.sync") == 1
     assert "atom." not in ptx
     assert ".entry" in ptx_of(build_fading(), traces, traces, rows, rows, rows)
+    columns = array("int32", 2)
+    assert ".entry" in ptx_of(gathering(), traces, count, traces, count, columns, count)
 
 
 @pytest.mark.slow

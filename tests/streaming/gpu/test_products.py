@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from neurosim.streaming.gpu.products import Multiplier, turned
 
+STREAM = 5
+
 
 class Blas:
     """The part of cuBLAS that is used, on the host's memory."""
@@ -19,7 +21,8 @@ class Blas:
     CUBLAS_OP_N, CUBLAS_OP_T, CUBLAS_DEFAULT_MATH = 0, 1, 0
 
     def __init__(self) -> None:
-        self.modes, self.handles, self.calls = dict[int, int | None](), 100, list[tuple[str, int]]()
+        self.modes, self.streams = dict[int, int | None](), dict[int, int]()
+        self.handles, self.calls = 100, list[tuple[str, int]]()
         for kind, letter in (("float32", "s"), ("float64", "d")):
             setattr(self, f"{letter}gemm", self._named(f"{letter}gemm", kind, 1))
             name = f"{letter}gemmStridedBatched"
@@ -36,8 +39,12 @@ class Blas:
     def setMathMode(self, handle, mode):
         self.modes[handle] = mode
 
+    def setStream(self, handle, stream):
+        self.streams[handle] = stream
+
     def _named(self, name, kind, count):
         def gemm(handle, turn_a, turn_b, m, n, k, alpha, *rest):
+            assert self.streams[handle] == STREAM
             self.calls.append((name, self.modes[handle]))
             number = count
             if number is None:
@@ -73,7 +80,8 @@ def cupy(blas, kind="float32"):
     types = SimpleNamespace(COMPUTE_TYPE_TF32=5, COMPUTE_TYPE_DEFAULT=0)
     chosen = types.COMPUTE_TYPE_TF32 if kind == "tf32" else types.COMPUTE_TYPE_DEFAULT
     core = SimpleNamespace(_routines_linalg=types, get_compute_type=lambda _: chosen)
-    return SimpleNamespace(cuda=SimpleNamespace(cublas=blas), _core=core)
+    cuda = SimpleNamespace(cublas=blas, get_current_stream=lambda: SimpleNamespace(ptr=STREAM))
+    return SimpleNamespace(cuda=cuda, _core=core)
 
 
 class There(np.ndarray):
