@@ -16,7 +16,7 @@ from neurosim.streaming.chunk import Chunk
 from neurosim.streaming.circuit import LayerCircuit, State
 from neurosim.streaming.learning import Learning
 from neurosim.streaming.plan import Planner
-from neurosim.streaming.presentations import Presentations
+from neurosim.streaming.presentations import UNLABELLED, Presentations
 from neurosim.streaming.readout import ReadOut
 from neurosim.streaming.residence import resident
 
@@ -143,6 +143,23 @@ class Assembly:
             watched=whole or self.watched(first, first + len(shown.labels)),
             whole=whole or self.device == "cpu",
         )  # fmt: skip
+
+    def nominal(self) -> tuple[float, float]:
+        """A duration and a gap (seconds) that the timeline is made for."""
+        timeline = self.learning.timeline
+        return getattr(timeline, "duration", 1.0), 1.0 if getattr(timeline, "gaps", False) else 0.0
+
+    def blank(self, *, watched: bool) -> Chunk:
+        """A chunk of one presentation of nothing that teaches nothing, beside the stream."""
+        duration, gap = self.nominal()
+        shown = Presentations(
+            np.zeros((1, self.network.n_inputs), self.network.dtype),
+            np.full(1, UNLABELLED), np.full(1, duration), np.full(1, gap),
+        )  # fmt: skip
+        none = np.zeros(1)
+        plan, _ = self.planner.plan(self.planner.start(), shown, none)
+        inputs = shown.stimuli.repeat(len(plan.at_rest), axis=0)
+        return Chunk(0, shown, plan, none, inputs, watched=watched, whole=False)
 
     def right(self, stimuli: Array, labels: Array, batch: int = 2048) -> dict[str, int]:
         """How many labels each read-out gets right, from settled responses."""

@@ -5,7 +5,8 @@ While one chunk is waited for, the next is drawn and queued: the device has alwa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
@@ -13,10 +14,15 @@ from neurosim.backend import namespace, to_device
 from neurosim.checks import require
 from neurosim.streaming.assembly import Assembly
 from neurosim.streaming.chunk import Chunk, Signs
+from neurosim.streaming.circuit import State
 from neurosim.streaming.gpu.crowd import enter
-from neurosim.streaming.gpu.member import require_alike
+from neurosim.streaming.gpu.meeting import Meeting, Party
+from neurosim.streaming.gpu.member import require_alike, traits
 from neurosim.streaming.gpu.packing import Pack
 from neurosim.streaming.gpu.stack import Columns, Member, Shows
+
+_COMPILED: set[Hashable] = set()  # kinds of networks and chunks whose kernels are there
+_COMPILING = threading.Lock()
 
 
 class OnGpu:
@@ -35,14 +41,31 @@ class OnGpu:
         self._parts = parts
         for state in (*parts.states, *parts.readouts.values()):
             state |= {name: to_device(array, parts.device) for name, array in state.items()}
-        member = Member(parts.circuits, parts.states, parts.readout, parts.readouts, parts.sources)
-        require_alike([member])
-        self._seat = enter(member)
+        self._member = Member(
+            parts.circuits, parts.states, parts.readout, parts.readouts, parts.sources
+        )
+        require_alike([self._member])
+        self._seat = enter(self._member)
         self._synapses: _Synapses | None = None
 
     def prepare(self) -> None:
-        """Tell the device which synapses are recorded; kernels are compiled when first needed."""
+        """Compile everything before the clock starts, and choose the synapses that are recorded."""
         self._synapses = _Synapses(self._parts) if self._parts.recorded else None
+        with _COMPILING:  # what one of an ensemble compiles the others need not
+            for watched in {False, bool(self._parts.columns)}:
+                shows = self._shows(self._parts.blank(watched=watched))
+                recorded = shows.chosen is not None and any(map(len, shows.chosen))
+                kind = traits(self._member), shows.plan.filter.shape[1:], watched, recorded
+                if kind not in _COMPILED:
+                    self._compile(shows)
+                    _COMPILED.add(kind)
+
+    def _compile(self, blank: Shows) -> None:
+        """Show a blank chunk to a copy: kernels are compiled when they are first needed."""
+        states = [_copied(state) for state in self._parts.states]
+        readouts = {name: _copied(state) for name, state in self._parts.readouts.items()}
+        copy = self._member._replace(states=states, readouts=readouts)
+        Meeting([Party(copy)], [blank]).answer(0)
 
     def stages(self) -> list[Callable[[Chunk], Chunk]]:
         """What happens to a chunk, in order."""
@@ -51,12 +74,14 @@ class OnGpu:
     def _queue(self, chunk: Chunk) -> Chunk:
         """Ask for everything, wait for nothing."""
         before = self._synapses.fetch() if self._synapses and chunk.watched else list
-        chosen = self._parts.chosen if chunk.watched else None
-        columns = None if chunk.whole else [Columns(*places) for places in self._parts.columns]
-        shows = Shows(chunk.plan, chunk.inputs, chunk.shown.lessons, chunk.rates, chosen, columns)
-        answer = self._seat.present(shows)
+        answer = self._seat.present(self._shows(chunk))
         chunk.arriving = lambda: (answer(), before())
         return chunk
+
+    def _shows(self, chunk: Chunk) -> Shows:
+        chosen = self._parts.chosen if chunk.watched else None
+        columns = None if chunk.whole else [Columns(*places) for places in self._parts.columns]
+        return Shows(chunk.plan, chunk.inputs, chunk.shown.lessons, chunk.rates, chosen, columns)
 
     def _wait(self, chunk: Chunk) -> Chunk:
         """Take what the device has to say."""
@@ -70,6 +95,10 @@ class OnGpu:
                 chunk.layers.append(told.shown)
         chunk.predicted = answer.predicted
         return chunk
+
+
+def _copied(state: State) -> State:
+    return {name: array.copy() for name, array in state.items()}
 
 
 class _Synapses:

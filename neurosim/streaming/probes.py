@@ -46,7 +46,8 @@ class Probes:
             )  # fmt: skip
         parts.recorded = synapses if settings.every and settings.synapses else None
         parts.chosen = [layer.chosen for layer in self._layers.values()]
-        parts.columns = [layer.columns for layer in self._layers.values()]
+        watching = settings.every or settings.instants
+        parts.columns = [layer.columns for layer in self._layers.values()] if watching else []
         parts.watched = self._watched
 
     def _choose(
@@ -94,10 +95,8 @@ class Probes:
                 )  # fmt: skip
 
     def _instants(self) -> int:
-        timeline = self._parts.learning.timeline
+        timeline, (duration, gap) = self._parts.learning.timeline, self._parts.nominal()
         n = timeline.n_window
-        duration = getattr(timeline, "duration", 1.0)
-        gap = 1.0 if getattr(timeline, "gaps", False) else 0.0
         return len(timeline.geometry(np.full(n, duration), np.full(n, gap), 0.01).weight)
 
     def stage(self, recorder: Recorder, seconds: float) -> Callable[[Chunk], Chunk]:

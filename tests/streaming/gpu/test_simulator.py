@@ -26,8 +26,9 @@ from neurosim.dynamics import RecurrentNormalization, SmoothedDerivative
 from neurosim.ops.grouping import Grouping
 from neurosim.optimizers import Schedule
 from neurosim.plasticity import GroupedGaussian, Hebb
+from neurosim.streaming import ongpu
 from neurosim.streaming.continuous import Continuous
-from neurosim.streaming.gpu import meeting
+from neurosim.streaming.gpu import kernel, layers, meeting
 from neurosim.streaming.neuron import NeuronDynamics
 from neurosim.streaming.presentations import gather
 from neurosim.streaming.rehearsal import rehearse
@@ -177,6 +178,34 @@ def test_an_interrupted_run_ends_like_one_that_was_not(device, tmp_path):
         one, other = (run.trace("layer2", "weight").values for run in (found, expected))
         np.testing.assert_array_equal(one, other)
         np.testing.assert_array_equal(found.history["accuracy"], expected.history["accuracy"])
+
+
+def test_kernels_are_compiled_before_the_clock_starts(device, tmp_path, monkeypatch):
+    used, before_the_first = set(), []
+
+    def build_kernel(form):
+        used.add(form)
+        return kernel.build(form)
+
+    monkeypatch.setattr(layers, "build", build_kernel)
+    monkeypatch.setattr(ongpu, "_COMPILED", set())
+    simulator = build("gpu", widths=(4,))
+    start, draw = learned(simulator), simulator._parts.draw
+
+    def drawing(*arguments):
+        if not before_the_first:
+            before_the_first.append(set(used))
+            assert_close(learned(simulator), start, 0)
+        return draw(*arguments)
+
+    monkeypatch.setattr(simulator._parts, "draw", drawing)
+    settings = RecordSettings(every=8, synapses=2)
+    with Recorder.create(
+        tmp_path / "a.h5", protocol="test", settings={}, seed=0, record=settings
+    ) as recorder:
+        simulator.run(stream(), recorder=recorder)
+    assert len(used) == 2  # of a chunk that is recorded, and of one that is not
+    assert before_the_first == [used]
 
 
 def test_divergence_is_told_as_on_the_cpu(device):
