@@ -173,6 +173,9 @@ class DatasetStream(Stream):
         drift: int = 0,
         image: tuple[int, int] | None = None,
     ) -> None:
+        places = {device_of(stimuli), device_of(labels)}
+        remedy = "A simulator on a GPU moves the stimuli there, once."
+        require(places == {"cpu"}, "DatasetStream.stimuli, labels", "be on the CPU", places, remedy)
         matching = stimuli.ndim == 2 and labels.shape == stimuli.shape[:1] and len(labels) > 0
         shapes = (stimuli.shape, labels.shape)
         require(matching, "DatasetStream.stimuli, labels", "be (n, n_inputs) and (n,)", shapes)
@@ -205,7 +208,7 @@ class DatasetStream(Stream):
 
     def on(self, device: str) -> DatasetStream:
         """See `Stream.on`; a GPU keeps one copy of a data set for all streams of a process."""
-        if device == device_of(self._stimuli):
+        if device == "cpu":
             return self
         require_finite("DatasetStream.stimuli", self._stimuli)
         there = copy.copy(self)

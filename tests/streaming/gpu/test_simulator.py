@@ -135,7 +135,9 @@ def test_nobody_waits_but_for_what_a_chunk_did(device):
     if not hasattr(module, "fetches"):
         pytest.skip("only the pretend device counts")
     data = STIMULI, LABELS
-    simulator.accuracy(*data)
+    expected = simulator.accuracy(*data)
+    assert expected == simulator.accuracy(*(to_device(array, "gpu") for array in data))
+    assert expected == build("cpu").accuracy(*data)
     simulator.run(stream())  # after it all is where it stays
     module.sends = module.fetches = module.synchronisations = 0
     simulator.run(stream())
@@ -278,6 +280,8 @@ def test_what_a_device_cannot_do_is_refused_at_once(device):
     shown = next(stream().on("gpu").chunks(0, 4))
     with pytest.raises(SettingError, match=r"stimuli must be on the CPU, as the network is; got"):
         build("cpu")._parts.draw(0, shown, np.zeros(4))
+    with pytest.raises(SettingError, match=r"DatasetStream.stimuli, labels must be on the CPU"):
+        DatasetStream(to_device(STIMULI, "gpu"), LABELS, epochs=1, rng=RNG)
 
 
 def test_a_protocol_on_the_device(device, tmp_path):
