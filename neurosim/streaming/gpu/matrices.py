@@ -56,7 +56,6 @@ class Matrices:
         now = [plan.filter for plan in plans]
         if len(self._held) == len(now) and all(map(lambda a, b: a is b, self._held, now)):
             return None
-        self._held = now
 
         def fill(arrays: dict[str, np.ndarray]) -> None:
             at = 0
@@ -65,4 +64,5 @@ class Matrices:
                 for name, array in arrays.items():
                     array[rows] = getattr(plan, name)
 
-        return self._pack.send(fill)
+        sent, self._held = self._pack.send(fill), now
+        return sent
