@@ -35,7 +35,8 @@ class Multiplier:
         self._xp, self._handle = xp, 0
         if hasattr(xp, "cuda"):
             self._handle = xp.cuda.cublas.create()
-            weakref.finalize(self, xp.cuda.cublas.destroy, self._handle)
+            # at exit CUDA may be gone already, and takes its handles along
+            weakref.finalize(self, xp.cuda.cublas.destroy, self._handle).atexit = False
 
     def __call__(self, out: Array, one: Array, other: Array, *, add: bool = False) -> None:
         """``out`` becomes, or grows by, the products of two stacks of matrices.
