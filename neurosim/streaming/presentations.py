@@ -121,10 +121,17 @@ def gather(batch: list[Presentation]) -> Presentations:
             f"Presentation.stimulus must be a vector of the same length every time; got {shapes}. "
             "Flatten images before presenting them."
         )
+    try:
+        stimuli = np.stack([np.asarray(p.stimulus) for p in batch])
+    except TypeError as error:  # as CuPy says it
+        raise SettingError(
+            f"Presentation.stimulus must be on the CPU, an array of NumPy; got {error} "
+            "A simulator on a GPU moves it there."
+        ) from error
     labels = np.array([p.label for p in batch])
     require(labels.dtype.kind in "iu", "Presentation.label", "be a whole number", labels[:1])
     return Presentations(
-        np.stack([np.asarray(p.stimulus) for p in batch]),
+        stimuli,
         labels.astype(np.int64),
         np.array([p.duration for p in batch], float),
         np.array([p.gap for p in batch], float),

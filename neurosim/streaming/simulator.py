@@ -13,7 +13,8 @@ One chunk, from stimulus to weight change:
 4. The read-outs predict, then learn by the delta rule.
 5. Traces are recorded, health is taken, progress is shown.
 
-Layers work on different chunks at once; results are those of one presentation after the other.
+Layers work on different chunks at once; results are those of one presentation after the other. On a
+GPU one stage queues steps 3 and 4 and another waits for them: `ongpu` in place of `oncpu`.
 """
 
 from __future__ import annotations

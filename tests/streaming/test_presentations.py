@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from neurosim.backend import to_device
 from neurosim.checks import SettingError
 from neurosim.streaming.presentations import (
     UNLABELLED,
@@ -17,6 +18,7 @@ from neurosim.streaming.presentations import (
     Presentations,
     gather,
 )
+from neurosim.testing import pretend_device
 
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 2])
 STIMULI = np.arange(20.0).reshape(10, 2)  # sample k is (2k, 2k + 1)
@@ -194,3 +196,14 @@ def test_lessons_are_the_labels_that_are_taught():
 def test_stimuli_that_differ_in_shape_are_refused(stimuli):
     with pytest.raises(SettingError, match=r"Presentation\.stimulus must be a vector .* Flatten"):
         gather([Presentation(stimulus) for stimulus in stimuli])
+
+
+def test_stimuli_on_a_device_are_refused_in_words():
+    with pretend_device():
+        there = to_device(np.ones(3), "gpu")
+        with pytest.raises(SettingError, match=r"stimulus must be on the CPU.*moves it there\."):
+            gather([Presentation(there, 1)])
+        with pytest.raises(
+            SettingError, match=r"DatasetStream\.stimuli, labels must be on the CPU"
+        ):
+            DatasetStream(there[None], np.zeros(1), epochs=1, rng=np.random.default_rng(0))
