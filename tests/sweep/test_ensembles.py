@@ -17,21 +17,17 @@ from neurosim.testing import pretend_device
 SITE = """
 import functools
 import runpy
-import sys
-
-from numba.cuda.simulator.kernelapi import FakeCUDAModule
 
 from neurosim.backend.presence import standing_in
 from neurosim.streaming.gpu import meeting
 from neurosim.testing.pretend import PretendDevice
 
-FakeCUDAModule.shfl_xor_sync = runpy.run_path({completing!r})["shfl_xor_sync"]
-sys.setswitchinterval(1e-4)
+runpy.run_path({completing!r})["complete"]()
 meeting.GpuStack = functools.partial(meeting.GpuStack, inner=3, threads=2)  # others are slow
 device = standing_in(PretendDevice())
 device.__enter__()
 """
-COMPLETING = Path(__file__).parents[1] / "streaming" / "gpu" / "conftest.py"
+COMPLETING = Path(__file__).parents[1] / "streaming" / "gpu" / "simulator.py"
 TINY = [
     "pogodin2020_stream", "--dataset", "clusters", "--train", "6", "--epochs", "1",
     "--groups", "2", "--widths", "4", "--no-probes", "--evaluations", "1", "--dtype", "float64",

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -31,30 +29,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.gpu)
 
 
-def shfl_xor_sync(self, mask, value, distance):
-    """The shuffle that the simulator lacks; it expects all threads of the block to take part."""
-    thread = threading.current_thread()
-    held = vars(self).setdefault("_shuffled", {})
-    turn = vars(thread).setdefault("shuffles", 0)
-    thread.shuffles += 1
-    partner = thread.thread_id ^ distance
-    assert partner // 32 == thread.thread_id // 32
-    assert mask >> (partner % 32) & 1
-    held[thread.blockIdx.x, turn, thread.thread_id] = value
-    self.syncthreads()
-    return held[thread.blockIdx.x, turn, partner]
-
-
 @pytest.fixture(scope="session", autouse=SIMULATED)
 def complete_simulator():
-    from numba.cuda.simulator.kernelapi import FakeCUDAModule
+    from tests.streaming.gpu.simulator import complete
 
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-4)  # its threads wait for one another all the time
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FakeCUDAModule, "shfl_xor_sync", shfl_xor_sync, raising=False)
+        complete(functools.partial(patch.setattr, raising=False))
         yield
-    sys.setswitchinterval(interval)
 
 
 class Device:
