@@ -1,8 +1,9 @@
 """What numba's simulator lacks: a shuffle, and threads that do not poll while they wait.
 
-A block's threads take turns: each runs until it waits at a barrier, and then another one does. The
-order is turned round at every barrier, the same in each run: whoever reads what nobody has written
-yet, or writes what somebody has still to read, is found out in one direction or the other.
+A block's threads take turns: each runs until it waits for others, and then another one does. A warp
+goes on alone as far as it can, to the next barrier. The order is turned round each time, the same
+in every run: whoever reads what nobody has written yet, or writes what somebody has still to read,
+is found out in one direction or the other.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import threading
 
 import numpy as np
 from numba.cuda.simulator import kernel, kernelapi
+
+WARP = 32
 
 
 def closed() -> threading.Lock:
@@ -24,19 +27,34 @@ class Turns:
     """Whose turn it is, among the threads of a block; only the one at work asks."""
 
     def __init__(self, threads) -> None:
-        self._now, self._later = threads[::-1], []
+        warps = [threads[first : first + WARP][::-1] for first in range(0, len(threads), WARP)]
+        self._warps, self._later = warps[::-1], []
+        self._now, self._shuffling, self._arrived = [], [], []
         self.over, self.error = closed(), None
 
-    def give(self, back=None) -> None:
-        """Let the next thread work; the one that did comes back in the next round, if given."""
-        if back is not None:
-            self._later.append(back)
+    def give(self) -> None:
+        """Let the next thread work: of this warp, as long as one can, and then of another."""
         if not self._now:
-            self._now, self._later = self._later, []
-        if self._now:
-            self._now.pop().turn.release()
-        else:
-            self.over.release()
+            self._now, self._shuffling = self._shuffling, []
+        if not self._now and self._arrived:
+            self._later.append(self._arrived)
+            self._arrived = []
+        if not self._now:
+            if not self._warps:
+                self._warps, self._later = self._later, []
+            if not self._warps:
+                self.over.release()
+                return
+            self._now = self._warps.pop()
+        self._now.pop().turn.release()
+
+    def wait(self, thread, *, for_warp=False) -> None:
+        """Come back when all threads, or those of the warp, have come so far."""
+        (self._shuffling if for_warp else self._arrived).append(thread)
+        self.give()
+        thread.turn.acquire()
+        if self.error is not None:
+            raise RuntimeError("another thread has failed")
 
 
 def run_thread(self) -> None:
@@ -51,10 +69,7 @@ def run_thread(self) -> None:
 
 def wait_for_all(self) -> None:
     """The barrier."""
-    self.turns.give(back=self)
-    self.turn.acquire()
-    if self.turns.error is not None:
-        raise RuntimeError("another thread has failed")
+    self.turns.wait(self)
 
 
 def run_block(self, grid_point, *args) -> None:
@@ -76,16 +91,16 @@ def run_block(self, grid_point, *args) -> None:
 
 
 def shuffle(self, mask, value, distance):
-    """``shfl_xor_sync``; all threads of the block take part."""
+    """``shfl_xor_sync``; all threads of the warp take part."""
     thread = threading.current_thread()
     partner = thread.thread_id ^ distance
-    assert partner // 32 == thread.thread_id // 32
-    assert mask >> (partner % 32) & 1
+    assert partner // WARP == thread.thread_id // WARP
+    assert mask >> (partner % WARP) & 1
     held = vars(thread.turns).setdefault("held", {})
     turn = vars(thread).setdefault("shuffles", 0)
     thread.shuffles += 1
     held[turn, thread.thread_id] = value
-    self.syncthreads()
+    thread.turns.wait(thread, for_warp=True)
     return held.pop((turn, partner))
 
 
