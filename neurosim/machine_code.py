@@ -23,7 +23,10 @@ def drop_stale(package: Path) -> int:
         Files deleted. A folder that cannot be written is left as it is: numba keeps its files
         elsewhere then.
     """
-    made = {path: path.stat().st_mtime for path in package.rglob("__pycache__/*.nb[ic]")}
+    made = dict[Path, float]()
+    for path in package.rglob("__pycache__/*.nb[ic]"):
+        with contextlib.suppress(OSError):  # another process does the same
+            made[path] = path.stat().st_mtime
     oldest = min(made.values(), default=float("inf"))
     newer = [p for p in package.rglob("*.py") if p.stat().st_mtime > oldest]  # usually none
     compiled = [path.stat().st_mtime for path in newer if b"njit" in path.read_bytes()]

@@ -40,3 +40,10 @@ def test_other_sources_may_change(package, tmp_path):
 def test_nothing_compiled_yet(package, tmp_path):
     package("compiled.py", "from numba import njit", 100)
     assert drop_stale(tmp_path) == 0
+
+
+def test_files_that_vanish_meanwhile_are_nobodys_business(package, tmp_path):
+    package("compiled.py", "from numba import njit", 300)
+    package("__pycache__/compiled.f-1.py311.1.nbc", "", 200)
+    (tmp_path / "__pycache__/compiled.f-1.py311.nbi").symlink_to(tmp_path / "gone")
+    assert drop_stale(tmp_path) == 1
