@@ -80,7 +80,7 @@ class Course:
             told = shared | {"predicted": self._answers.arrays[f"predicted/{name}"]}
             seen = [looks[k + 1] for k in sources[name]]
             lanes.append(Lane(ReaderLane(reader, size, seen, told).step, sources[name]))
-        self.run = Wavefront(streams, lanes, spans, len(layers) + 1, graphs=graphs).pass_through
+        self.run = Wavefront(streams, lanes, spans, layers[0].slots, graphs=graphs).pass_through
 
     def _ordered(self) -> Shapes:
         """What the host sends."""

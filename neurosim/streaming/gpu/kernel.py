@@ -44,7 +44,7 @@ def build(form: Form) -> Any:
     rooms = instants if compares == 0 and warps > 1 else 1
     limit = SHARED // (2 * warps * kind().nbytes) - 1
     rule = f"have at most {limit} instants a presentation where rates are compared"
-    require(rooms <= limit, "GpuEngine.plans", rule, rooms, "Use fewer nodes, or a longer dt.")
+    require(rooms <= limit, "GpuStack.plans", rule, rooms, "Use fewer nodes, or a longer dt.")
     respond, third, learn = build_respond(form), build_third(form), build_learn(form)
     take_up, hand_on = build_window(form)
 

@@ -57,7 +57,7 @@ class Layer:
         self, circuits: Sequence[LayerCircuit], state: State, slots: int, threads: int
     ) -> None:
         self.xp = xp = module_of(*state.values())
-        self.state, self.threads, self._slots = state, threads, slots
+        self.state, self.threads, self.slots = state, threads, slots
         self.form, self.multiply = _form(circuits[0], threads), Multiplier(xp)
         constants = [constants_of(circuit) for circuit in circuits]
         settings = np.array([[getattr(c, n) for n in Settings._fields] for c in constants])
@@ -94,7 +94,7 @@ class Layer:
         room: dict[str, Array] = {
             name: self.xp.zeros((replicas, *shape), form.dtype) for name, shape in shapes.items()
         }
-        room["slots"] = self.xp.zeros((self._slots, replicas, n, n_post), form.dtype)
+        room["slots"] = self.xp.zeros((self.slots, replicas, n, n_post), form.dtype)
         return {"normalized": room["rate"], "output": room["start"]} | room
 
 

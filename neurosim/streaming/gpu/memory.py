@@ -24,7 +24,7 @@ def memory_of(dtype: str) -> Any:
 
     @cuda.jit(device=True)
     def recall(held):
-        """`recall_memory`: the cube root, which numba.cuda knows by another name."""
+        """The cube root, as in `remember_row`; numba.cuda knows it by another name."""
         return math.copysign(cuda.cbrt(abs(held)), held)
 
     @cuda.jit(device=True)

@@ -61,7 +61,7 @@ def share_out(n_post: int, groups: int, most: int) -> Threads:
         Threads a block may have; a power of two, at most 1024.
     """
     usable = 1 <= most <= 1024 and most & (most - 1) == 0
-    require(usable, "GpuEngine.threads", "be a power of two in [1, 1024]", most)
+    require(usable, "GpuStack.threads", "be a power of two in [1, 1024]", most)
     groups = max(groups, 1)
     size = n_post // groups
     lanes = 1
