@@ -2,8 +2,9 @@
 
 `stack` is what others use: it takes networks over (`member`) and shows them chunks, of which it
 tells what is asked for (`told`). `course` is the way of a chunk, cut into inner chunks, through
-`layers` and their `reader`s, which pass as a `wavefront`; `packing`, `matrices` and `products` look
-after arrays that stay where they are. In a `crowd` simulators come together to share a stack.
+`layers` and their `reader`s, which pass as a `wavefront`; `packing`, `matrices` and `products` (by
+`cublas`) look after arrays that stay where they are. In a `crowd` simulators come together to share
+a stack.
 
 The kernels: `threads` says which thread owns which neurons, `form` what a kernel is compiled for
 and works on; `device`, `memory`, `window`, `respond`, `third` and `learn` are parts of `kernel`,

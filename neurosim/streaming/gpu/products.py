@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.backend import Array, as_chosen
+from neurosim.streaming.gpu import cublas as native
 
 # what cuBLAS multiplies old and new contents by: it is given addresses
 _NUMBERS = {kind: np.array([0, 1], kind) for kind in ("float32", "float64")}
@@ -34,7 +35,7 @@ class Multiplier:
     def __init__(self, xp: ModuleType) -> None:
         self._xp, self._handle = xp, 0
         if hasattr(xp, "cuda"):
-            self._handle = xp.cuda.cublas.create()
+            self._handle, self._library = xp.cuda.cublas.create(), native.library()
             # at exit CUDA may be gone already, and takes its handles along
             weakref.finalize(self, xp.cuda.cublas.destroy, self._handle).atexit = False
 
@@ -59,7 +60,7 @@ class Multiplier:
 
     def _cublas(self, out: Any, one: Any, other: Any, add: bool) -> None:
         cublas, handle = self._xp.cuda.cublas, self._handle
-        cublas.setStream(handle, self._xp.cuda.get_current_stream().ptr)
+        self._ask("cublasSetStream_v2", self._xp.cuda.get_current_stream().ptr)
         as_chosen(self._xp, handle)
         kind, (replicas, m, n) = out.dtype.name, out.shape
         numbers = _NUMBERS[kind]
@@ -69,15 +70,25 @@ class Multiplier:
         turn_one, rows_one = _layout(cublas, one)
         _, rows_out = _layout(cublas, out)
         sizes = turn_other, turn_one, n, m, one.shape[2]
+        letter = "S" if kind == "float32" else "D"
         if replicas == 1:  # free to share a product out among more blocks
-            gemm = cublas.sgemm if kind == "float32" else cublas.dgemm
-            gemm(handle, *sizes, fresh, other.data.ptr, rows_other, one.data.ptr, rows_one, kept,
-                 out.data.ptr, rows_out)  # fmt: skip
+            self._ask(
+                f"cublas{letter}gemm_v2", *sizes, fresh, other.data.ptr, rows_other, one.data.ptr,
+                rows_one, kept, out.data.ptr, rows_out,
+            )  # fmt: skip
             return
-        gemm = cublas.sgemmStridedBatched if kind == "float32" else cublas.dgemmStridedBatched
         apart = [stack.strides[0] // stack.itemsize for stack in (other, one, out)]
-        gemm(handle, *sizes, fresh, other.data.ptr, rows_other, apart[0], one.data.ptr, rows_one,
-             apart[1], kept, out.data.ptr, rows_out, apart[2], replicas)  # fmt: skip
+        self._ask(
+            f"cublas{letter}gemmStridedBatched", *sizes, fresh, other.data.ptr, rows_other,
+            apart[0], one.data.ptr, rows_one, apart[1], kept, out.data.ptr, rows_out, apart[2],
+            replicas,
+        )  # fmt: skip
+
+    def _ask(self, function: str, *arguments: int) -> None:
+        """Call a function of cuBLAS with the handle; errors are CuPy's."""
+        status = getattr(self._library, function)(self._handle, *arguments)
+        if status:
+            raise self._xp.cuda.cublas.CUBLASError(status)
 
 
 def _layout(cublas: ModuleType, stack: Any) -> tuple[int, int]:

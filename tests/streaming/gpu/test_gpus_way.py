@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from neurosim.backend import namespace
+from neurosim.streaming.gpu import cublas
 from neurosim.testing.pretend import PretendArray
 from tests.streaming.gpu.test_products import STREAM, Blas, cupy
 from tests.streaming.gpu.test_stack import LENGTH, SIMULATED, One, arrays_of, show
@@ -51,6 +52,7 @@ def cuda(device, monkeypatch):
         cuda.copies.append(out.nbytes)
         out[...] = self._values
 
+    monkeypatch.setattr(cublas, "library", lambda: blas)
     monkeypatch.setattr(xp, "cuda", cuda, raising=False)
     monkeypatch.setattr(xp, "_core", cupy(blas)._core, raising=False)
     monkeypatch.setitem(sys.modules, "cupyx", SimpleNamespace(empty_pinned=np.empty))
@@ -71,7 +73,7 @@ def test_it_comes_to_the_same(device, request, replicas):
     fresh = [One(k) for k in range(replicas)]
     members, answers = show(device, fresh, (3, LENGTH - 3), chosen)
     assert {name for name, _ in cuda.cublas.calls} == {
-        "dgemm" if replicas == 1 else "dgemmStridedBatched"
+        "Dgemm" if replicas == 1 else "DgemmStridedBatched"
     }
     # matrices and orders there, answers back, for each chunk
     assert len(cuda.copies) == 6

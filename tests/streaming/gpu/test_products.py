@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurosim.streaming.gpu import cublas
+from neurosim.streaming.gpu.cublas import ARGUMENTS
 from neurosim.streaming.gpu.products import Multiplier, turned
 
 STREAM = 5
@@ -19,14 +23,19 @@ class Blas:
     """The part of cuBLAS that is used, on the host's memory."""
 
     CUBLAS_OP_N, CUBLAS_OP_T, CUBLAS_DEFAULT_MATH = 0, 1, 0
+    CUBLASError = RuntimeError
 
     def __init__(self) -> None:
         self.modes, self.streams = dict[int, int | None](), dict[int, int]()
         self.handles, self.calls = 100, list[tuple[str, int]]()
-        for kind, letter in (("float32", "s"), ("float64", "d")):
-            setattr(self, f"{letter}gemm", self._named(f"{letter}gemm", kind, 1))
+        functions = {"cublasSetStream_v2": self._set_stream}
+        for kind, letter in (("float32", "S"), ("float64", "D")):
+            functions[f"cublas{letter}gemm_v2"] = self._named(f"{letter}gemm", kind, 1)
             name = f"{letter}gemmStridedBatched"
-            setattr(self, name, self._named(name, kind, None))
+            functions[f"cublas{name}"] = self._named(name, kind, None)
+        # called as the library is: by address, with numbers of the size it expects
+        for name, function in functions.items():
+            setattr(self, name, ctypes.CFUNCTYPE(ctypes.c_int, *ARGUMENTS[name])(_status(function)))
 
     def create(self):
         self.handles += 1
@@ -39,7 +48,7 @@ class Blas:
     def setMathMode(self, handle, mode):
         self.modes[handle] = mode
 
-    def setStream(self, handle, stream):
+    def _set_stream(self, handle, stream):
         self.streams[handle] = stream
 
     def _named(self, name, kind, count):
@@ -75,6 +84,19 @@ class Blas:
         return np.lib.stride_tricks.as_strided(flat, shape, (item, apart * item))
 
 
+def _status(function):
+    """A function that tells whether it failed, as nothing can be raised across C."""
+
+    def call(*arguments):
+        try:
+            function(*arguments)
+        except AssertionError:
+            return 7
+        return 0
+
+    return call
+
+
 def cupy(blas, kind="float32"):
     """A module with the parts of CuPy that are used."""
     types = SimpleNamespace(COMPUTE_TYPE_TF32=5, COMPUTE_TYPE_DEFAULT=0)
@@ -82,6 +104,11 @@ def cupy(blas, kind="float32"):
     core = SimpleNamespace(_routines_linalg=types, get_compute_type=lambda _: chosen)
     cuda = SimpleNamespace(cublas=blas, get_current_stream=lambda: SimpleNamespace(ptr=STREAM))
     return SimpleNamespace(cuda=cuda, _core=core)
+
+
+def multiplier(blas, kind="float32"):
+    with mock.patch.object(cublas, "library", return_value=blas):
+        return Multiplier(cupy(blas, kind))
 
 
 class There(np.ndarray):
@@ -120,11 +147,11 @@ def test_cublas_is_asked_for_the_product(sizes, ways, kind, part, add):
     out = whole[:, :m, :n] if part else whole[:, :m, :n].copy()
     expected = np.matmul(one, other) + (out if add else 0)
     around = whole[:, m:].copy(), whole[:, :, n:].copy()
-    Multiplier(cupy(blas))(out, one, other, add=add)
+    multiplier(blas)(out, one, other, add=add)
     np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(whole[:, m:], around[0])
     np.testing.assert_array_equal(whole[:, :, n:], around[1])
-    letter = "s" if kind == "float32" else "d"
+    letter = "S" if kind == "float32" else "D"
     batched = "StridedBatched" if replicas > 1 else ""
     assert blas.calls == [(f"{letter}gemm{batched}", 0)]
 
@@ -133,14 +160,14 @@ def test_what_was_there_is_forgotten_even_if_it_is_no_number():
     blas = Blas()
     out = np.full((1, 2, 2), np.nan).view(There)
     ones = np.ones((1, 2, 2)).view(There)
-    Multiplier(cupy(blas))(out, ones, ones)
+    multiplier(blas)(out, ones, ones)
     np.testing.assert_array_equal(out, 2)
 
 
 def test_each_has_a_handle_of_its_own_and_gives_it_back():
     blas = Blas()
     ones = np.ones((1, 2, 2)).view(There)
-    one, other = (Multiplier(cupy(blas)) for _ in range(2))
+    one, other = (multiplier(blas) for _ in range(2))
     one(ones.copy(), ones, ones)
     other(ones.copy(), ones, ones)
     assert set(blas.modes) == {101, 102}
@@ -152,11 +179,31 @@ def test_matrices_without_contiguous_rows_or_columns_are_refused():
     blas = Blas()
     ones = np.ones((1, 4, 4)).view(There)
     with pytest.raises(AssertionError, match="contiguous"):
-        Multiplier(cupy(blas))(ones[:, ::2, :2], ones[:, ::2, ::2], ones[:, :2, :2])
+        multiplier(blas)(ones[:, ::2, :2], ones[:, ::2, ::2], ones[:, :2, :2])
 
 
 def test_products_are_as_exact_as_was_chosen():
     blas, ones = Blas(), np.ones((1, 2, 2)).view(There)
     for kind in ("tf32", "float32"):
-        Multiplier(cupy(blas, kind))(ones.copy(), ones, ones)
-    assert blas.calls == [("dgemm", 3), ("dgemm", 0)]
+        multiplier(blas, kind)(ones.copy(), ones, ones)
+    assert blas.calls == [("Dgemm", 3), ("Dgemm", 0)]
+
+
+def test_what_cublas_refuses_is_an_error():
+    blas, ones = Blas(), np.ones((1, 2, 2)).view(There)
+    product = multiplier(blas)
+    blas.cublasDgemm_v2 = lambda *_: 14
+    with pytest.raises(RuntimeError, match="14"):
+        product(ones.copy(), ones, ones)
+
+
+def test_the_functions_of_the_library_are_told_what_they_take(monkeypatch):
+    found = SimpleNamespace(**{name: SimpleNamespace() for name in ARGUMENTS})
+    loaded = {"cublas": SimpleNamespace(abs_path="libcublas")}
+    pathfinder = SimpleNamespace(load_nvidia_dynamic_lib=loaded.__getitem__)
+    monkeypatch.setitem(sys.modules, "cuda.pathfinder", pathfinder)
+    monkeypatch.setattr(ctypes, "CDLL", {"libcublas": found}.__getitem__)
+    assert cublas.library.__wrapped__() is found
+    for name, kinds in ARGUMENTS.items():
+        assert getattr(found, name).argtypes == kinds
+        assert getattr(found, name).restype is ctypes.c_int
