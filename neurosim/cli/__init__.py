@@ -1,4 +1,4 @@
-"""The command line: ``neurosim run | resume | info | plot | list``."""
+"""The command line: ``neurosim run | sweep | resume | info | plot | compare | list``."""
 
 from neurosim.cli.entry import main
 
