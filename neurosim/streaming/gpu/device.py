@@ -1,4 +1,4 @@
-"""Device functions that all parts of the kernel use: nonlinearities, and sums over threads.
+"""What kernels are made of: nonlinearities, sums over threads, and registers for all of these.
 
 Sums are taken in a fixed order and without atomics: every thread gets the same bits, and so does
 every run. A butterfly of shuffles adds the same two numbers in both lanes of a pair.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,16 @@ from numba import cuda
 from neurosim.ops.nonlinearity import SELU_ALPHA, SELU_SCALE
 from neurosim.streaming.gpu.form import Settings
 from neurosim.streaming.gpu.threads import WARP, Threads
+
+REGISTERS = 65536
+"""Registers of a multiprocessor: what a block's threads may have among them."""
+
+
+def kernel_of(function: Callable[..., None], threads: int) -> Any:
+    """Kernel of a function, in as many registers as blocks of so many threads can have."""
+    if cuda.config.ENABLE_CUDASIM:  # the simulator has none
+        return cuda.jit(function)
+    return cuda.jit(max_registers=min(255, REGISTERS // threads // 8 * 8))(function)
 
 
 @cuda.jit(device=True)

@@ -14,15 +14,12 @@ import numpy as np
 from numba import cuda
 
 from neurosim.checks import require
-from neurosim.streaming.gpu.device import settings_of
+from neurosim.streaming.gpu.device import kernel_of, settings_of
 from neurosim.streaming.gpu.form import Form, Work
 from neurosim.streaming.gpu.learn import build_learn
 from neurosim.streaming.gpu.respond import build_respond
 from neurosim.streaming.gpu.third import build_third
 from neurosim.streaming.gpu.window import build_window
-
-REGISTERS = 65536
-"""Registers of a multiprocessor: what a block's threads may have among them."""
 
 SHARED = 48 * 1024
 """Bytes of shared memory that a block may have."""
@@ -99,7 +96,4 @@ def build(form: Form) -> Any:
             if compares < 2:
                 work.mean[0] = mean
 
-    options = {}
-    if not cuda.config.ENABLE_CUDASIM:  # the simulator has no registers
-        options["max_registers"] = min(255, REGISTERS // threads.total // 8 * 8)
-    return cuda.jit(**options)(walk)
+    return kernel_of(walk, threads.total)

@@ -15,7 +15,7 @@ import numpy as np
 from numba import cuda
 
 from neurosim.backend import Array
-from neurosim.streaming.gpu.device import team_sum, warp_sum
+from neurosim.streaming.gpu.device import kernel_of, team_sum, warp_sum
 from neurosim.streaming.gpu.threads import WARP, Threads, share_out
 
 
@@ -162,7 +162,7 @@ def build_reading(form: ReadForm) -> Any:
         if thread == 0:
             data.fading[0] = power
 
-    return cuda.jit(walk)
+    return kernel_of(walk, total)
 
 
 @functools.lru_cache(maxsize=8)

@@ -140,6 +140,16 @@ def test_the_read_out_compiles_for_an_architecture(ptx_of, ways, dtype):
     assert "atom." not in ptx
 
 
+@pytest.mark.parametrize("classes", [10, 20, 100])
+def test_a_block_of_the_read_out_has_enough_registers(classes):
+    form = ReadForm(
+        dtype="float32", momentum=True, decays=True, threads=share_classes(classes, 1024)
+    )
+    most = build_reading(form).targetoptions["max_registers"]
+    assert form.threads.total * most <= 65536
+    assert most >= 64, "more, and it would have to be kept elsewhere"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CODES)
 def test_nonlinearities_compile_for_an_architecture(ptx_of, name):
