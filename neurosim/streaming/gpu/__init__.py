@@ -9,8 +9,8 @@ a stack.
 The kernels: `threads` says which thread owns which neurons, `form` what a kernel is compiled for
 and works on; `device`, `memory`, `window`, `respond`, `third` and `learn` are parts of `kernel`,
 which walks a layer through an inner chunk, as `readout` does a read-out; `passing` does what is
-left, `keeping` sets aside what is recorded, and `launch` queues them. Written for numba.cuda, whose
-simulator executes the same source without a GPU.
+left, `updating` touches the weights, `keeping` sets aside what is recorded, and `launch` queues
+them. Written for numba.cuda, whose simulator executes the same source without a GPU.
 """
 
 from neurosim.streaming.gpu.stack import (

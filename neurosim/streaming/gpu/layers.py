@@ -15,10 +15,10 @@ from neurosim.streaming.gpu.keeping import keep
 from neurosim.streaming.gpu.kernel import build
 from neurosim.streaming.gpu.launch import launch, module_of
 from neurosim.streaming.gpu.memory import BLOCK, build_terminals
-from neurosim.streaming.gpu.passing import BLOCK as FADING
-from neurosim.streaming.gpu.passing import build_fading, build_passing
+from neurosim.streaming.gpu.passing import build_passing
 from neurosim.streaming.gpu.products import Multiplier, turned
 from neurosim.streaming.gpu.threads import share_out
+from neurosim.streaming.gpu.updating import update
 
 
 class Size(NamedTuple):
@@ -163,7 +163,7 @@ class LayerLane:
         launch(layer.xp, self._walk, replicas, form.threads.total, work, self._times, span.first,
                span.shown)  # fmt: skip
         self._pass_on(span)
-        self._learn(pre)
+        update(layer.multiply, form, state, work, pre, layer.threads)
         state["trace_pre"][...] = pre[:, n:]
 
     def _remember(self, span: Span) -> None:
@@ -208,22 +208,6 @@ class LayerLane:
         else:
             keep(xp, told["signal"], before, work.rate, 0, length, neurons)
         keep(xp, told["pre"], before, self._room["pre"], 0, length, terminals)
-
-    def _learn(self, pre: Array) -> None:
-        """Touch the weights: once an inner chunk."""
-        form, work, state, traces = self.form, self._work, self._layer.state, pre.shape[1]
-        weights = state["weights"]
-        if form.momentum or form.decays:
-            replicas, n_post, n_pre = weights.shape
-            velocity = state["velocity"] if form.momentum else work.speed_start  # has no rows
-            launch(
-                self._layer.xp, build_fading(), replicas * n_post,
-                min(n_pre, self._layer.threads, FADING), weights, velocity, work.keep_w,
-                work.keep_v, work.fading,
-            )  # fmt: skip
-        if form.momentum:
-            self._layer.multiply(state["velocity"], turned(work.speed[:, :traces]), pre, add=True)
-        self._layer.multiply(weights, turned(work.change[:, :traces]), pre, add=True)
 
 
 def _form(circuit: LayerCircuit, threads: int) -> Form:

@@ -33,7 +33,7 @@ class Multiplier:
     """
 
     def __init__(self, xp: ModuleType) -> None:
-        self._xp, self._handle = xp, 0
+        self.xp, self._handle = xp, 0
         if hasattr(xp, "cuda"):
             self._handle, self._library = xp.cuda.cublas.create(), native.library()
             # at exit CUDA may be gone already, and takes its handles along
@@ -54,14 +54,14 @@ class Multiplier:
         if self._handle:
             self._cublas(out, one, other, add)
         elif add:
-            out += self._xp.matmul(one, other)
+            out += self.xp.matmul(one, other)
         else:
-            self._xp.matmul(one, other, out=out)
+            self.xp.matmul(one, other, out=out)
 
     def _cublas(self, out: Any, one: Any, other: Any, add: bool) -> None:
-        cublas, handle = self._xp.cuda.cublas, self._handle
-        self._ask("cublasSetStream_v2", self._xp.cuda.get_current_stream().ptr)
-        as_chosen(self._xp, handle)
+        cublas, handle = self.xp.cuda.cublas, self._handle
+        self._ask("cublasSetStream_v2", self.xp.cuda.get_current_stream().ptr)
+        as_chosen(self.xp, handle)
         kind, (replicas, m, n) = out.dtype.name, out.shape
         numbers = _NUMBERS[kind]
         fresh, kept = numbers.ctypes.data + numbers.itemsize, numbers[add:].ctypes.data
@@ -88,7 +88,7 @@ class Multiplier:
         """Call a function of cuBLAS with the handle; errors are CuPy's."""
         status = getattr(self._library, function)(self._handle, *arguments)
         if status:
-            raise self._xp.cuda.cublas.CUBLASError(status)
+            raise self.xp.cuda.cublas.CUBLASError(status)
 
 
 def _layout(cublas: ModuleType, stack: Any) -> tuple[int, int]:

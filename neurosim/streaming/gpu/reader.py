@@ -10,9 +10,9 @@ from neurosim.backend import Array
 from neurosim.streaming.circuit import State
 from neurosim.streaming.gpu.launch import launch, module_of
 from neurosim.streaming.gpu.layers import Size, Span
-from neurosim.streaming.gpu.passing import BLOCK, build_fading
 from neurosim.streaming.gpu.products import Multiplier, turned
 from neurosim.streaming.gpu.readout import ReadForm, Reading, build_reading, share_classes
+from neurosim.streaming.gpu.updating import update
 from neurosim.streaming.readout import ReadOut
 
 
@@ -97,15 +97,5 @@ class ReaderLane:
         if form.momentum:
             reader.multiply(data.speed_start[:, :n], now, turned(state["velocity"]))
         reader.multiply(data.gram[:, :n, :n], now, turned(now))
-        replicas, classes, n_pre = state["weights"].shape
-        launch(reader.xp, self._walk, replicas, form.threads.total, data, span.first, n)
-        if form.momentum or form.decays:
-            velocity = state["velocity"] if form.momentum else data.speed_start  # has no rows
-            launch(
-                reader.xp, build_fading(), replicas * classes,
-                min(n_pre, form.threads.total, BLOCK), state["weights"], velocity, data.keep_w,
-                data.keep_v, data.fading,
-            )  # fmt: skip
-        if form.momentum:
-            reader.multiply(state["velocity"], turned(data.speed[:, :n]), now, add=True)
-        reader.multiply(state["weights"], turned(data.change[:, :n]), now, add=True)
+        launch(reader.xp, self._walk, len(now), form.threads.total, data, span.first, n)
+        update(reader.multiply, form, state, data, now, form.threads.total)
