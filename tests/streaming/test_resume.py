@@ -173,7 +173,7 @@ def killed_again_and_again(name, folder, neurosim, wait):
         command = ("resume", name)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_random_moments_it_ends_the_same(folder, neurosim, finish, whole, kills):
     moments, killed = random.Random(kills), 0
     while killed < kills:
