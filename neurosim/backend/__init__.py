@@ -10,7 +10,13 @@ from neurosim.backend.arrays import (
 )
 from neurosim.backend.faults import device_errors
 from neurosim.backend.fusing import fused
-from neurosim.backend.presence import DEVICES, cupy_or_none, require_device, standing_in
+from neurosim.backend.presence import (
+    DEVICES,
+    cuda_of,
+    cupy_or_none,
+    require_device,
+    standing_in,
+)
 from neurosim.backend.products import as_chosen, products
 
 __all__ = [
@@ -19,6 +25,7 @@ __all__ = [
     "Scalar",
     "as_chosen",
     "at_hand",
+    "cuda_of",
     "cupy_or_none",
     "device_errors",
     "device_of",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import ModuleType
+from typing import Any
 
 from neurosim.checks import SettingError, require_one_of
 
@@ -95,6 +96,11 @@ def imported() -> ModuleType | None:
 def cupy_or_none() -> ModuleType | None:
     """CuPy where it is installed and sees a device, else None."""
     return _STAND_IN.get() or import_cupy()[0]
+
+
+def cuda_of(module: ModuleType | None) -> Any:
+    """CuPy's ``cuda``, to call CUDA by; None of a module that only pretends, or of none."""
+    return getattr(module, "cuda", None)
 
 
 def require_device(field: str, device: str) -> None:

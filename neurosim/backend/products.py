@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import ClassVar, Literal
 
-from neurosim.backend.presence import cupy_or_none
+from neurosim.backend.presence import cuda_of, cupy_or_none
 from neurosim.checks import require, require_one_of
 
 Products = Literal["float32", "tf32"]
@@ -48,7 +48,7 @@ def products(kind: Products) -> Iterator[None]:
     """
     require_one_of("products.kind", kind, KINDS)
     cupy = cupy_or_none()
-    if cupy is None or not hasattr(cupy, "_core"):  # none, or one that only pretends
+    if cupy is None or cuda_of(cupy) is None:
         yield
         return
     if kind == "tf32":

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from neurosim.backend import cupy_or_none
+from neurosim.backend import cuda_of, cupy_or_none
 
 PACKAGES = ("neurosim", "numpy", "numba", "h5py")
 
@@ -55,7 +55,7 @@ def _version(package: str) -> str | None:
 
 def _gpu() -> dict[str, object] | None:
     cupy = cupy_or_none()
-    if cupy is None or not hasattr(cupy, "cuda"):  # there is none, or a stand-in for tests
+    if cupy is None or cuda_of(cupy) is None:
         return None
     runtime = cupy.cuda.runtime
     properties = runtime.getDeviceProperties(runtime.getDevice())

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from neurosim.backend import cuda_of
+
 Shapes: TypeAlias = Mapping[str, tuple[tuple[int, ...], npt.DTypeLike]]
 
 ALIGNED = 256  # bytes; what every type and the copies of a GPU are happy with
@@ -62,21 +64,21 @@ class Pack:
         """
         held = _pinned(self._xp, self._memory.size)
         fill(self._views(held))
-        if hasattr(self._xp, "cuda"):
-            self._memory.set(held, self._xp.cuda.get_current_stream())
+        if (cuda := cuda_of(self._xp)) is not None:
+            self._memory.set(held, cuda.get_current_stream())
         else:
             self._memory[...] = self._xp.asarray(held)
         return held
 
     def fetch(self) -> Arrival:
         """Have the arrays sent to the host as they will be when the device gets there."""
-        xp = self._xp
-        if not hasattr(xp, "cuda"):
+        xp, cuda = self._xp, cuda_of(self._xp)
+        if cuda is None:
             copy = self._memory.copy()
             return Arrival(lambda: self._views(xp.asnumpy(copy)), lambda: True)
         held = _pinned(xp, self._memory.size)
-        event = xp.cuda.Event(block=True, disable_timing=True)  # whoever waits sleeps
-        stream = xp.cuda.get_current_stream()
+        event = cuda.Event(block=True, disable_timing=True)  # whoever waits sleeps
+        stream = cuda.get_current_stream()
         self._memory.get(stream, out=held, blocking=False)
         event.record(stream)
 
@@ -96,7 +98,7 @@ class Pack:
 
 def _pinned(xp: ModuleType, size: int) -> np.ndarray:
     """Memory of the host that a GPU reads and writes without anybody waiting."""
-    if not hasattr(xp, "cuda"):
+    if cuda_of(xp) is None:
         return np.empty(size, np.uint8)
     from cupyx import empty_pinned
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.backend import Array, as_chosen
+from neurosim.backend import Array, as_chosen, cuda_of
 from neurosim.streaming.gpu import cublas as native
 
 # what cuBLAS multiplies old and new contents by: it is given addresses
@@ -34,7 +34,7 @@ class Multiplier:
 
     def __init__(self, xp: ModuleType) -> None:
         self.xp, self._handle = xp, 0
-        if hasattr(xp, "cuda"):
+        if cuda_of(xp) is not None:
             self._handle, self._library = xp.cuda.cublas.create(), native.library()
             # at exit CUDA may be gone already, and takes its handles along
             weakref.finalize(self, xp.cuda.cublas.destroy, self._handle).atexit = False

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from neurosim.backend import cuda_of
 from neurosim.checks import DeviceError
 
 Item = TypeVar("Item")
@@ -39,7 +40,7 @@ class Streams:
     """
 
     def __init__(self, xp: ModuleType, lanes: int) -> None:
-        self.cuda: Any = getattr(xp, "cuda", None)
+        self.cuda: Any = cuda_of(xp)
         self.all: list[Any] = []
         if self.cuda is not None:
             # the null stream takes no part in what is captured, whoever uses it meanwhile
