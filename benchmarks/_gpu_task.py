@@ -59,7 +59,8 @@ class Settings:
             usable = self.device == "gpu" or letter in CPU_TOO
             require(usable, "Settings.only", f"be among {', '.join(CPU_TOO)} on the CPU", letter)
         for field in ("width", "replicas", "rounds"):
-            require(getattr(self, field) >= 1, f"Settings.{field}", "be at least 1", 0)
+            value = getattr(self, field)
+            require(value >= 1, f"Settings.{field}", "be at least 1", value)
 
     @property
     def letters(self) -> tuple[str, ...]:

@@ -11,12 +11,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
-import tyro
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from benchmarks._machine import machine
-from neurosim.checks import NeurosimError
+from neurosim.cli.arguments import parse
+from neurosim.cli.entry import guarded
 
 S = TypeVar("S")
 Side = Callable[[int], float]  # shows n presentations, returns the seconds they took
@@ -105,11 +105,12 @@ def _text(cell: Any) -> str:
 
 def start(main: Callable[[S], None], settings: type[S], description: str | None) -> None:
     """Run a benchmark with settings from the command line; errors are one line, exit code 2."""
-    try:
-        main(tyro.cli(settings, description=description))
-    except NeurosimError as error:
-        sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+
+    def run(words: list[str]) -> None:
+        main(parse(settings, words, prog=prog, description=description or ""))
+
+    prog = f"python -m benchmarks.{Path(sys.argv[0]).stem}"
+    sys.exit(guarded(run))
 
 
 def report(name: str, tables: Mapping[str, list[Table]], out: Path | None, others: float) -> None:

@@ -21,6 +21,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _EDGE = re.compile(r"^[│|]|[│|]$")
 _RULE = re.compile(r"[╭╰+]?[─-]{4,}.*$")
 _FLAG = re.compile(r"--[\w.-]+")
+_WRAPPED = re.compile(r"^Error parsing \w+: ")  # what a dataclass at the top says is its own
 
 
 def parse(kind: type[Parsed], words: Sequence[str], *, prog: str, description: str) -> Parsed:
@@ -154,7 +155,8 @@ def _one_line(box: str) -> str:
     sections = " ".join(line or "\n" for line in inside).split("\n")
     texts = [" ".join(section.split()) for section in sections if section.strip()]
     # A dataclass that has no command line form is explained below the first sentence.
-    sentence = " ".join(texts) if "tyro.cli" in box else texts[0].rstrip(".")
+    told = " ".join(texts) if "tyro.cli" in box else texts[0].rstrip(".")
+    sentence = _WRAPPED.sub("", told)
     suggestion = next((text for text in texts if text.startswith("Perhaps you meant")), "")
     flag = _FLAG.search(suggestion)
     return f"{sentence}." + (f" Did you mean {flag.group()}?" if flag else "")

@@ -10,7 +10,7 @@ from benchmarks._engine import Judge
 from benchmarks._gpu_peer import UNROLLED, TorchStream
 from benchmarks._gpu_profile import floors
 from benchmarks._gpu_task import Settings, where
-from benchmarks._harness import Timing
+from benchmarks._harness import Timing, start
 from benchmarks._task import Task
 from neurosim.checks import SettingError
 from neurosim.data.synthetic import Clusters
@@ -23,13 +23,23 @@ QUICK = Settings(device="cpu", quick=True, dataset="digits")
     [
         ({"only": "b"}, r"Settings\.only must be among a, c, d on the CPU; got 'b'"),
         ({"only": "a,z"}, r"Settings\.only must be one of a, b, c, d, e; got 'z'"),
-        ({"rounds": 0}, r"Settings\.rounds must be at least 1; got 0"),
+        ({"rounds": -2}, r"Settings\.rounds must be at least 1; got -2"),
         ({"device": "tpu"}, r"Settings\.device must be one of cpu, gpu; got 'tpu'"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, message):
     with pytest.raises(SettingError, match=message):
         Settings(**{"device": "cpu"} | settings)
+
+
+def test_bad_input_is_one_line_and_code_2(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["gpu.py", "--device", "tpu"])
+    with pytest.raises(SystemExit) as stop:
+        start(gpu.main, Settings, gpu.__doc__)
+    told = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert told.startswith("error: Settings.device must be one of cpu, gpu; got 'tpu'.")
+    assert told.count("\n") == 1
 
 
 def test_data_are_those_there_are(monkeypatch):
