@@ -57,5 +57,6 @@ class ProtocolConfig:
         require_one_of(f"{owner}.products", self.products, KINDS)
         if self.products == "tf32":
             field, dtype = f"{owner}.products", getattr(self, "dtype", "float32")
-            require(self.device == "gpu", field, "be float32 on the CPU", self.products)
+            there = "TF32 is a GPU's: --device gpu."
+            require(self.device == "gpu", field, "be float32 on the CPU", self.products, there)
             require(dtype == "float32", field, f"be float32 for {dtype}", self.products)
