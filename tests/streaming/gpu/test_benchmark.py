@@ -1,10 +1,12 @@
 """What the benchmark shows to a stack is what the reference sees."""
 
+import functools
 from dataclasses import dataclass, replace
 
 from benchmarks._engine import Judge
 from benchmarks._gpu_stack import Stack, crowd
 from benchmarks._task import Task
+from neurosim.streaming.gpu import meeting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +21,14 @@ class Small(Task):
 
 
 def test_a_stack_learns_what_the_reference_does(device):
-    judge = Judge(Small(dataset="digits"), 5)
-    stack = Stack(Small(dataset="digits"), 2, inner=2, threads=32, chunk=5)
+    judge = Judge(Small(dataset="clusters"), 5)
+    stack = Stack(Small(dataset="clusters"), 2, inner=2, threads=2, chunk=5)
     assert stack.learn(5) > 0
     assert judge.error(stack.weights(0)) < 1e-9
     assert judge.error(stack.weights(1)) > 0.1  # begins at the next presentation
 
 
-def test_simulators_in_threads_learn(device):
-    assert crowd(Small(dataset="digits", widths=(4,), device="gpu"), 2)(3) > 0
+def test_simulators_in_threads_learn(device, monkeypatch):
+    small = functools.partial(meeting.GpuStack, threads=2)  # others are slow in the simulator
+    monkeypatch.setattr(meeting, "GpuStack", small)
+    assert crowd(Small(dataset="clusters", widths=(4,), device="gpu"), 2)(3) > 0
