@@ -14,10 +14,8 @@ from neurosim.checks import SettingError, require_one_of
 
 DEVICES = ("cpu", "gpu")
 EXTRAS = (12, 13)  # versions of CUDA there is an extra for
-EXTRA_THAT_FITS = (
-    "CuPy and numba-cuda must be of one CUDA that the driver knows: "
-    "`pip install 'neurosim[cuda12]'`, or 'neurosim[cuda13]' for a CUDA 13 driver"
-)
+_EITHER = "`pip install 'neurosim[cuda12]'`, or 'neurosim[cuda13]' for a CUDA 13 driver"
+EXTRA_THAT_FITS = f"CuPy and numba-cuda must be of one CUDA that the driver knows: {_EITHER}"
 _STAND_IN: ContextVar[ModuleType | None] = ContextVar("stand_in", default=None)
 
 
@@ -112,9 +110,7 @@ def require_device(field: str, device: str) -> None:
 
 
 def _install(cuda: int | None = None) -> str:
-    if cuda is not None:
-        return f"`pip install 'neurosim[cuda{cuda}]'`"
-    return "`pip install 'neurosim[cuda12]'`, or 'neurosim[cuda13]' for a CUDA 13 driver"
+    return _EITHER if cuda is None else f"`pip install 'neurosim[cuda{cuda}]'`"
 
 
 def _unusable(error: ImportError) -> str:
