@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from neurosim import backend
 from neurosim.backend import presence
 from neurosim.cli import main
 from neurosim.recording import Run
