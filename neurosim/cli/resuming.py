@@ -37,7 +37,8 @@ def resume_command(words: Sequence[str]) -> int:
             "Continue an interrupted run from its last checkpoint; the result is the same as if "
             "it had not been interrupted. Several runs share a GPU, where their protocol can.\n\n"
             "examples:\n  neurosim resume runs/mine.h5.partial\n"
-            "  neurosim resume runs/on-gpu-*.partial"
+            "  neurosim resume runs/on-gpu-*.partial\n\n"
+            "exit codes of several: 0 all finished, 1 some failed, 130 interrupted"
         ),
     )
     require(len(options.files) > 0, "resume.files", "name a run file", list(options.files))
