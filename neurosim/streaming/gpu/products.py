@@ -14,6 +14,9 @@ from neurosim.streaming.gpu import cublas as native
 # what cuBLAS multiplies old and new contents by: it is given addresses
 _NUMBERS = {kind: np.array([0, 1], kind) for kind in ("float32", "float64")}
 
+_FREE: weakref.WeakKeyDictionary[Any, list[int]] = weakref.WeakKeyDictionary()
+"""Handles that nobody uses, by library."""
+
 
 def turned(stack: Array) -> Array:
     """Every matrix of a stack transposed; a view."""
@@ -24,7 +27,9 @@ class Multiplier:
     """Multiplies; on a GPU as cuBLAS does, in whatever stream is current.
 
     CuPy's own products of stacks copy matrices that are transposed. The handle is nobody else's:
-    streams that share one might share its workspace, and runs would not repeat bit for bit.
+    streams that share one might share its workspace, and runs would not repeat bit for bit. It is
+    kept for the next one, as giving it back would wait for the device: nobody may do that while
+    another thread captures a graph.
 
     Parameters
     ----------
@@ -35,9 +40,10 @@ class Multiplier:
     def __init__(self, xp: ModuleType) -> None:
         self.xp, self._handle = xp, 0
         if cuda_of(xp) is not None:
-            self._handle, self._library = xp.cuda.cublas.create(), native.library()
-            # at exit CUDA may be gone already, and takes its handles along
-            weakref.finalize(self, xp.cuda.cublas.destroy, self._handle).atexit = False
+            self._library = native.library()
+            free = _FREE.setdefault(self._library, [])
+            self._handle = free.pop() if free else xp.cuda.cublas.create()
+            weakref.finalize(self, free.append, self._handle).atexit = False
 
     def __call__(self, out: Array, one: Array, other: Array, *, add: bool = False) -> None:
         """``out`` becomes, or grows by, the products of two stacks of matrices.

@@ -42,9 +42,6 @@ class Blas:
         self.modes[self.handles] = None
         return self.handles
 
-    def destroy(self, handle):
-        self.modes.pop(handle)
-
     def setMathMode(self, handle, mode):
         self.modes[handle] = mode
 
@@ -164,15 +161,19 @@ def test_what_was_there_is_forgotten_even_if_it_is_no_number():
     np.testing.assert_array_equal(out, 2)
 
 
-def test_each_has_a_handle_of_its_own_and_gives_it_back():
+def test_each_has_a_handle_of_its_own_which_the_next_one_gets():
     blas = Blas()
     ones = np.ones((1, 2, 2)).view(There)
     one, other = (multiplier(blas) for _ in range(2))
     one(ones.copy(), ones, ones)
     other(ones.copy(), ones, ones)
-    assert set(blas.modes) == {101, 102}
+    assert set(blas.streams) == {101, 102}
     del one
-    assert set(blas.modes) == {102}
+    blas.streams.clear()
+    third, fourth = (multiplier(blas) for _ in range(2))
+    for product in (other, third, fourth):
+        product(ones.copy(), ones, ones)
+    assert set(blas.streams) == {102, 101, 103}
 
 
 def test_matrices_without_contiguous_rows_or_columns_are_refused():
