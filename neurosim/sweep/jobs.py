@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Iterator, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -110,7 +110,7 @@ def run_jobs(
     require(retries >= 0, "run_jobs.retries", "be at least 0", retries)
     with contextlib.ExitStack() as stack:
         for folder in sorted({job.out.expanduser().resolve().parent for job in jobs}):
-            stack.callback(_claim(folder).release)
+            stack.enter_context(_claimed(folder))
         plans = _plan(jobs)
         left = [
             (job, Wanted(plan.path.resolve(), plan.header))
@@ -146,17 +146,26 @@ class _Plan(NamedTuple):
     header: dict[str, Any] | None
 
 
-def _claim(folder: Path) -> WriterLock:
-    """Take the folder: two sweeps would make the same runs twice, and one of each would fail."""
+@contextlib.contextmanager
+def _claimed(folder: Path) -> Iterator[None]:
+    """Have the folder: two sweeps would make the same runs twice, and one of each would fail."""
+    new = not folder.exists()
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        return WriterLock(folder)
+        lock = WriterLock(folder)
     except RunFileError:
         raise RunFileError(
             f"Job.out must lie in a folder that no other sweep is using; got {folder}. "
             "Wait for that sweep to end, or choose another folder."
         ) from None
+    try:
+        yield
+    finally:
+        if new:
+            with contextlib.suppress(OSError):  # unless there is something in it
+                folder.rmdir()
+        lock.release()
 
 
 def _plan(jobs: Sequence[Job]) -> list[_Plan]:

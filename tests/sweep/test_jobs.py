@@ -186,6 +186,8 @@ def test_what_cannot_be_is_refused_before_anything_starts():
             run_jobs([one], **number)
     with pytest.raises(SettingError, match=r"sweep\.scheduler must be"):
         run_jobs([one], scheduler="nonsense://nowhere")
+    assert not Path("out").exists()
+    Path("out").mkdir()
     Path("out/0.h5.partial").write_bytes(b"not a run")
     with pytest.raises(RunFileError, match=r"out/0\.h5, which is damaged"):
         run_jobs([one, two])
