@@ -113,6 +113,7 @@ def draw(found: Mapping[str, Mapping[str, Sequence[Result]]], path: Path) -> Non
             panel.plot(*zip(*points, strict=True), "o", color=PALETTE[5], label="neurosim: a run")
             panel.set(yticks=places, yticklabels=ROWS, xlabel="test accuracy (%)", title=dataset)
             panel.use_sticky_edges = False  # room around the bars as around the points
+            panel.margins(x=0.05)
         drawing.legend(
             *axes.flat[0].get_legend_handles_labels(), loc="outside lower center", ncols=2
         )
