@@ -149,7 +149,7 @@ class _Plan(NamedTuple):
 @contextlib.contextmanager
 def _claimed(folder: Path) -> Iterator[None]:
     """Have the folder: two sweeps would make the same runs twice, and one of each would fail."""
-    new = not folder.exists()
+    new = [part for part in (folder, *folder.parents) if not part.exists()]
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -162,9 +162,9 @@ def _claimed(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if new:
-            with contextlib.suppress(OSError):  # unless there is something in it
-                folder.rmdir()
+        with contextlib.suppress(OSError):  # unless there is something in them
+            for part in new:
+                part.rmdir()
         lock.release()
 
 

@@ -185,8 +185,11 @@ def test_what_cannot_be_is_refused_before_anything_starts():
         with pytest.raises(SettingError, match=r"must be at least"):
             run_jobs([one], **number)
     with pytest.raises(SettingError, match=r"sweep\.scheduler must be"):
-        run_jobs([one], scheduler="nonsense://nowhere")
+        run_jobs(
+            [one, dataclasses.replace(two, out=Path("a/b/c.h5"))], scheduler="nonsense://nowhere"
+        )
     assert not Path("out").exists()
+    assert not Path("a").exists()
     Path("out").mkdir()
     Path("out/0.h5.partial").write_bytes(b"not a run")
     with pytest.raises(RunFileError, match=r"out/0\.h5, which is damaged"):
